@@ -1,0 +1,76 @@
+"""postroom: send mail through providers that are installed, not hard-wired.
+
+What stands in `__all__` is the public API; everything else may change.
+"""
+
+from postroom.address import Address
+from postroom.errors import (
+    MailAuthError,
+    MailConfigError,
+    MailConnectionError,
+    MailError,
+    MailMessageError,
+    MailQuotaError,
+    MailRateLimitError,
+    MailRecipientsError,
+    MailRejectedError,
+    MailSendError,
+    MailSettingsError,
+    MailTimeoutError,
+    MailUnavailableError,
+    ProviderConflictError,
+    ProviderLoadError,
+    SettingProblem,
+    UnknownProviderError,
+)
+from postroom.factory import MailSenderFactory, default_registry
+from postroom.hookspecs import hookimpl
+from postroom.message import Attachment, MailMessage
+from postroom.provider import Capability, Provider
+from postroom.receipt import Outcome, Receipt, Refusal
+from postroom.registry import ProviderRegistry, Registration, Skipped
+from postroom.sender import DeliveringSender, MailSender, Transport
+from postroom.settings import Lookup, Secret, SenderSettings, SettingInfo, describe, setting
+
+__all__ = [
+    "Address",
+    "Attachment",
+    "Capability",
+    "DeliveringSender",
+    "Lookup",
+    "MailAuthError",
+    "MailConfigError",
+    "MailConnectionError",
+    "MailError",
+    "MailMessage",
+    "MailMessageError",
+    "MailQuotaError",
+    "MailRateLimitError",
+    "MailRecipientsError",
+    "MailRejectedError",
+    "MailSendError",
+    "MailSender",
+    "MailSenderFactory",
+    "MailSettingsError",
+    "MailTimeoutError",
+    "MailUnavailableError",
+    "Outcome",
+    "Provider",
+    "ProviderConflictError",
+    "ProviderLoadError",
+    "ProviderRegistry",
+    "Receipt",
+    "Refusal",
+    "Registration",
+    "Secret",
+    "SenderSettings",
+    "SettingInfo",
+    "SettingProblem",
+    "Skipped",
+    "Transport",
+    "UnknownProviderError",
+    "default_registry",
+    "describe",
+    "hookimpl",
+    "setting",
+]

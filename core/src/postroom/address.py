@@ -1,0 +1,136 @@
+"""Mail addresses, parsed once.
+
+Syntax: RFC 5321 section 4.1.2 and RFC 5322 section 3.4, with the non-ASCII local parts of RFC 6531 section 3.3.
+Domains are kept as A-labels (IDNA 2008, RFC 5891), so that headers, envelope and JSON all name the same domain.
+"""
+
+import re
+from collections.abc import Iterator
+
+import attrs
+
+from postroom.errors import MailMessageError
+from postroom.injection import check_text
+
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]"
+_DOT_ATOM = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LITERAL = re.compile(r"\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]")
+# One piece of an address list: a quoted string, an <address>, a comma, or one other character.
+_PIECE = re.compile(rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"])*>|.', re.DOTALL)
+_NAMED = re.compile(rf'(?P<name>.*?)\s*<\s*(?P<spec>(?:{_QUOTED}|[^<>"])*?)\s*>', re.DOTALL)
+_LONGEST_LOCAL_PART = 64  # octets, RFC 5321 section 4.5.3.1.1
+_LONGEST_ADDRESS = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
+
+
+def _domain(value: str) -> str:
+    check_text(value, "domain")
+    if value.isascii():
+        return value.lower()
+    # The codec in the standard library is IDNA 2003: it turns "straße.de" into "strasse.de", somebody else's domain.
+    import idna  # noqa: PLC0415  only a non-ASCII domain pays for its tables
+
+    try:
+        return idna.encode(value, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise MailMessageError(f"{value!r} is not a domain (IDNA): {error}") from None
+
+
+@attrs.frozen
+class Address:
+    """One mailbox: `Address("grace", "example.com", "Grace Hopper")`, or `Address.parse("Grace <grace@example.com>")`.
+
+    Raises:
+        MailMessageError: The parts do not make an address, or hold a character that could end a header line.
+    """
+
+    local_part: str = attrs.field()
+    """What stands before the @, without quotes."""
+    domain: str = attrs.field(converter=_domain)
+    """Domain in lower case as A-labels, or an address literal such as `[127.0.0.1]`."""
+    name: str = attrs.field(default="")
+    """Display name, decoded; empty when there is none."""
+
+    def __attrs_post_init__(self) -> None:
+        check_text(self.local_part, "the part before the @")
+        check_text(self.name, "the display name")
+        if not self.local_part:
+            raise MailMessageError(f"nothing stands before the @ in {self.spec!r}")
+        if not (_DOMAIN.fullmatch(self.domain) or _LITERAL.fullmatch(self.domain)):
+            raise MailMessageError(f"{self.domain[:100]!r} is not a domain")
+        if len(self.local_part.encode()) > _LONGEST_LOCAL_PART:
+            raise MailMessageError(f"the part before the @ is longer than {_LONGEST_LOCAL_PART} octets")
+        if len(self.spec.encode()) > _LONGEST_ADDRESS:
+            raise MailMessageError(f"the address is longer than {_LONGEST_ADDRESS} octets")
+
+    @property
+    def spec(self) -> str:
+        """The bare address, `grace@example.com`; a local part that needs quotes has them."""
+        if _DOT_ATOM.fullmatch(self.local_part):
+            return f"{self.local_part}@{self.domain}"
+        return f"{quote(self.local_part)}@{self.domain}"
+
+    def __str__(self) -> str:
+        """The mailbox as people write it, `Grace Hopper <grace@example.com>`."""
+        if not self.name:
+            return self.spec
+        plain = re.fullmatch(rf"{_ATEXT}+(?: {_ATEXT}+)*", self.name)
+        return f"{self.name if plain else quote(self.name)} <{self.spec}>"
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read one mailbox, with or without a display name.
+
+        Raises:
+            MailMessageError: The text is not exactly one mailbox.
+        """
+        found = cls.parse_list(text)
+        if len(found) != 1:
+            raise MailMessageError(f"{text[:100]!r} holds {len(found)} addresses where one is expected")
+        return found[0]
+
+    @classmethod
+    def parse_list(cls, text: str) -> "tuple[Address, ...]":
+        """Read mailboxes separated by commas; commas in quotes do not separate, empty items are passed over.
+
+        Raises:
+            MailMessageError: An item is not a mailbox.
+        """
+        check_text(text, "an address")
+        return tuple(cls._parse_one(item) for item in _split(text) if item)
+
+    @classmethod
+    def _parse_one(cls, item: str) -> "Address":
+        named = _NAMED.fullmatch(item)
+        name, spec = (named["name"], named["spec"]) if named else ("", item)
+        local_part, at, domain = spec.rpartition("@")
+        quoted = re.fullmatch(_QUOTED, local_part) is not None
+        if not at:
+            raise MailMessageError(f"{item[:100]!r} is not an address: it has no @")
+        if not (quoted or _DOT_ATOM.fullmatch(local_part)):
+            raise MailMessageError(
+                f"{item[:100]!r} is not an address: {local_part[:64]!r} cannot stand before the @ without quotes"
+            )
+        return cls(_unquote(local_part), domain, _unquote(name))
+
+
+def quote(text: str) -> str:
+    """Return `text` as a quoted string (RFC 5322 section 3.2.4)."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def _unquote(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if re.fullmatch(_QUOTED, text) else text
+
+
+def _split(text: str) -> Iterator[str]:
+    item = ""
+    for piece in _PIECE.findall(text):
+        if piece == ",":
+            yield item.strip()
+            item = ""
+        else:
+            item += piece
+    yield item.strip()

@@ -1,0 +1,183 @@
+"""What the factory returns: the provider's transport with everything around it that is the same for all providers."""
+
+import logging
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from postroom.address import Address
+from postroom.errors import MailError, MailMessageError, MailRecipientsError, MailSendError
+from postroom.message import MailMessage
+from postroom.provider import Capability, Provider
+from postroom.receipt import Outcome, Receipt
+from postroom.registry import ProviderRegistry
+from postroom.sender import MailSender, Transport
+
+_log = logging.getLogger("postroom.delivery")
+
+
+class Delivery:
+    """A `DeliveringSender` over a provider's transport.
+
+    It fills in the default sender, refuses what the provider cannot carry, calls the observers, and turns whatever a
+    provider raises into `MailSendError`. Safe to share between threads if the transport is.
+    """
+
+    def __init__(
+        self,
+        transport: Transport | MailSender,
+        provider: Provider,
+        registry: ProviderRegistry,
+        default_from: str | None = None,
+    ) -> None:
+        self._transport = transport
+        self._provider = provider
+        self._registry = registry
+        self._default_from = default_from
+        try:
+            if default_from:
+                Address.parse(default_from)
+        except MailMessageError as error:
+            # Not an error yet: an application that names a sender in every message never needs the default.
+            _log.warning("%s: MAIL_DEFAULT_SEND_FROM cannot be a sender: %s", provider.name, error)
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider."""
+        return self._provider.name
+
+    @property
+    def transport(self) -> Transport | MailSender:
+        """What the provider built."""
+        return self._transport
+
+    def __repr__(self) -> str:
+        return f"<Delivery by {self.provider}>"
+
+    def send(self, message: MailMessage) -> None:
+        """Send one message; return only if every recipient was accepted.
+
+        Raises:
+            MailMessageError: The message cannot be sent as it is.
+            MailRecipientsError: Some recipients were refused (`PARTIAL`, with the receipt), or all of them.
+            MailSendError: It was not, or not certainly sent; see `outcome`.
+        """
+        receipt = self.deliver(message)
+        if receipt.refused:
+            count = len(receipt.refused)
+            raise MailRecipientsError(
+                f"{count} of {count + len(receipt.accepted)} recipients were refused: {_list(receipt)}",
+                remedy="The others have the mail: send again to the refused ones only",
+                provider=self.provider,
+                stage="rcpt",
+                refused=receipt.refused,
+                receipt=receipt,
+                transient=all(refusal.transient for refusal in receipt.refused.values()),
+                outcome=Outcome.PARTIAL,
+            )
+
+    def deliver(self, message: MailMessage) -> Receipt:
+        """Send one message and return the receipt, which names accepted and refused recipients.
+
+        Raises:
+            MailMessageError: The message cannot be sent as it is.
+            MailSendError: Nobody was accepted, or nobody knows; see `outcome`.
+        """
+        try:
+            message = self._complete(message)
+            receipt = self._guarded(message)
+        except MailError as error:
+            self._registry.observe("postroom_message_failed", message=message, error=error)
+            raise
+        self._registry.observe("postroom_message_sent", message=message, receipt=receipt)
+        return receipt
+
+    def is_configured(self) -> bool:
+        """Return True if the settings suffice to send. Does no I/O."""
+        return self._transport.is_configured()
+
+    def test_connection(self) -> bool:
+        """Return True if the provider can be reached and knows us. Never raises; logs the reason as a WARNING."""
+        try:
+            self.check_connection()
+        except Exception as error:  # noqa: BLE001  a probe answers yes or no
+            _log.warning("connection test failed: %s", error)
+            return False
+        return True
+
+    def check_connection(self) -> None:
+        """Do what `test_connection` does, and raise the reason.
+
+        Raises:
+            MailError: The provider cannot be reached or does not know us.
+        """
+        try:
+            if isinstance(self._transport, Transport):
+                self._transport.check_connection()
+            elif not self._transport.test_connection():
+                raise MailSendError("the connection test failed; the log says why", stage="check")
+        except MailSendError as error:
+            error.provider = error.provider or self.provider
+            raise
+        except MailError:
+            raise
+        except Exception as error:
+            raise self._foreign(error, Outcome.NOT_SENT) from error
+
+    def close(self) -> None:
+        """Release connections. May be called more than once; a later send opens new ones."""
+        if isinstance(self._transport, Transport):
+            self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _complete(self, message: MailMessage) -> MailMessage:
+        if not isinstance(message, MailMessage):
+            raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
+        missing = Capability.needed_by(message) - self._provider.capabilities
+        if missing:
+            names = ", ".join(sorted(capability.value for capability in missing))
+            raise MailMessageError(f"{self.provider} cannot carry {names}: leave it out, or send by another provider")
+        if message.from_ is not None:
+            return message
+        if not self._default_from:
+            raise MailMessageError("the message has no sender: set from_, or MAIL_DEFAULT_SEND_FROM for all messages")
+        try:
+            return attrs.evolve(message, from_=self._default_from)
+        except MailMessageError as error:
+            raise MailMessageError(f"MAIL_DEFAULT_SEND_FROM: {error}") from None
+
+    def _guarded(self, message: MailMessage) -> Receipt:
+        try:
+            if isinstance(self._transport, Transport):
+                return self._transport.deliver(message)
+            self._transport.send(message)
+        except MailSendError as error:
+            error.provider = error.provider or self.provider
+            raise
+        except MailError:
+            raise
+        except Exception as error:
+            raise self._foreign(error, Outcome.UNKNOWN) from error
+        return Receipt(message.message_id, self.provider, accepted=message.recipients)
+
+    def _foreign(self, error: Exception, outcome: Outcome) -> MailSendError:
+        # Its text stays out: nobody knows what a foreign exception quotes. The cause is chained for the traceback.
+        remedy = "It is a bug of the provider: report it with the traceback"
+        if outcome is Outcome.UNKNOWN:
+            remedy += ". The message may have been sent: do not send it again before you know"
+        return MailSendError(
+            f"unexpected {type(error).__name__} in the provider", remedy=remedy, provider=self.provider, outcome=outcome
+        )
+
+
+def _list(receipt: Receipt) -> str:
+    said = [f"{address} ({refusal.text})" for address, refusal in receipt.refused.items()]
+    return ", ".join(said[:3]) + (", …" if len(said) > 3 else "")

@@ -1,0 +1,103 @@
+"""The factory: from a name and a configuration to a sender that is ready, without any I/O."""
+
+import os
+from collections.abc import Callable, Mapping
+
+from postroom import settings
+from postroom.delivery import Delivery
+from postroom.dify import DifySource, PrefixedSource
+from postroom.errors import MailConfigError, MailError, ProviderLoadError
+from postroom.provider import Provider, env_prefix
+from postroom.registry import ProviderRegistry
+from postroom.sender import DeliveringSender, MailSender, Transport
+from postroom.settings import SenderSettings
+
+_default: dict[str, ProviderRegistry] = {}
+
+
+def default_registry() -> ProviderRegistry:
+    """Return the registry that is used when none is given; it is made at the first call."""
+    # setdefault is atomic, so two first callers get the same one without a lock at import.
+    return _default.get("registry") or _default.setdefault("registry", ProviderRegistry())
+
+
+class MailSenderFactory:
+    """Makes senders. Every method takes the registry to look in; the default registry when None."""
+
+    @classmethod
+    def create_sender(
+        cls, mail_type: str, config: Mapping[str, object], *, registry: ProviderRegistry | None = None
+    ) -> DeliveringSender:
+        """Make a sender of the named provider from its settings by field name.
+
+        Raises:
+            MailConfigError: The provider is unknown or broken, or the settings are wrong; see its subclasses.
+        """
+        registry = registry or default_registry()
+        provider = registry.provider(mail_type, config)
+        return _build(provider, config, registry)
+
+    @classmethod
+    def create_from_dify_config(
+        cls,
+        dify_config: object,
+        *,
+        environ: Mapping[str, str] | None = None,
+        registry: ProviderRegistry | None = None,
+    ) -> DeliveringSender | None:
+        """Make the sender that `MAIL_TYPE` names, from Dify's variables; None if `MAIL_TYPE` is not set.
+
+        Args:
+            dify_config: Object whose attributes are the variables, or None for the environment alone.
+            environ: Variables behind it; those of the process when None.
+            registry: Where to look for providers.
+
+        Raises:
+            MailConfigError: The provider is unknown or broken, or the settings are wrong; see its subclasses.
+        """
+        registry = registry or default_registry()
+        source = DifySource(dify_config, os.environ if environ is None else environ)
+        mail_type = source.get("MAIL_TYPE")
+        if mail_type is None:
+            return None
+        provider = registry.provider(str(mail_type), PrefixedSource(source, env_prefix(str(mail_type).strip())))
+        return _build(provider, source.config_for(provider), registry)
+
+    @classmethod
+    def get_supported_types(cls, *, registry: ProviderRegistry | None = None) -> list[str]:
+        """Return the names that `MAIL_TYPE` may have, sorted. Imports no provider."""
+        return (registry or default_registry()).names()
+
+    @classmethod
+    def register_sender(
+        cls,
+        name: str,
+        factory: Callable[[SenderSettings], Transport | MailSender],
+        *,
+        settings: type[SenderSettings] = SenderSettings,
+        registry: ProviderRegistry | None = None,
+    ) -> None:
+        """Offer a provider that the application brings itself, without a distribution.
+
+        Args:
+            name: What `MAIL_TYPE` calls it.
+            factory: Takes the validated settings, returns what sends.
+            settings: Settings class of the provider.
+            registry: Where to offer it.
+        """
+        (registry or default_registry()).add(Provider(name.strip().lower(), settings, factory))
+
+
+def _build(provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
+    loaded = settings.load(provider.settings, config, provider=provider.name, prefix=provider.env_prefix)
+    try:
+        transport = provider.build(loaded)
+    except MailError:
+        raise
+    except Exception as error:
+        raise ProviderLoadError(
+            f"mail type {provider.name} cannot be built: {type(error).__name__}", name=provider.name
+        ) from error
+    if not isinstance(transport, Transport | MailSender):
+        raise MailConfigError(f"mail type {provider.name}: build returned {type(transport).__name__}, not a Transport")
+    return Delivery(transport, provider, registry, loaded.default_from)

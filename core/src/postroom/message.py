@@ -1,0 +1,230 @@
+"""The message: what an application wants sent, checked once for every provider.
+
+Whatever is wrong with a message is said when it is made, before any network. Identity and date are fixed then too, so
+that a second attempt is the same message.
+"""
+
+import datetime
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from postroom.address import Address
+from postroom.errors import MailMessageError
+from postroom.injection import check_text, check_unicode
+
+AddressLike = str | Address
+"""A mailbox as text, with or without a display name, or parsed."""
+
+_FIELD_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 section 2.2
+_LONGEST_WORD = 900  # octets without a space in a header value; a line holds 998 (RFC 5322 section 2.1.1)
+# Headers that the message's own fields write, or that only a mail server may write.
+_RESERVED = {
+    "bcc": "bcc",
+    "cc": "cc",
+    "date": "date",
+    "from": "from_",
+    "message-id": "id",
+    "reply-to": "reply_to",
+    "subject": "subject",
+    "to": "to",
+    **dict.fromkeys(("dkim-signature", "mime-version", "received", "return-path"), None),
+}
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  RFC 2045 section 5.1
+_CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:\s*;\s*{_TOKEN}=(?:{_TOKEN}|"[^"\\]*"))*', re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")  # dot-atom-text
+_CONTENT_ID = re.compile(r"[!-;=?-~]+")
+_KEY = re.compile(r"[!-~]{1,256}")
+
+
+def _content(value: object) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise MailMessageError(f"an attachment's content must be bytes, not {type(value).__name__}")
+
+
+def _content_type(value: str | None) -> str:
+    return value or ""
+
+
+def _guess_type(filename: str) -> str:
+    import mimetypes  # noqa: PLC0415  reads the system's tables; only an attachment without a type needs them
+
+    guess, encoding = mimetypes.guess_type(filename, strict=False)
+    return guess if guess and not encoding else "application/octet-stream"
+
+
+@attrs.frozen
+class Attachment:
+    """A file that travels with a message.
+
+    Raises:
+        MailMessageError: A name, type or id is malformed, or the content is not bytes.
+    """
+
+    filename: str
+    content: bytes = attrs.field(converter=_content, repr=lambda content: f"<{len(content)} bytes>")
+    content_type: str = attrs.field(default=None, converter=_content_type)
+    """MIME type, with parameters if need be; guessed from the file name when not given."""
+    content_id: str | None = None
+    """What an HTML body refers to as `cid:…`, without angle brackets."""
+    inline: bool = False
+    """True for an image that the HTML body shows; such an attachment needs a `content_id`."""
+
+    def __attrs_post_init__(self) -> None:
+        check_text(self.filename, "an attachment's file name")
+        if not self.filename.strip():
+            raise MailMessageError("an attachment needs a file name")
+        if not self.content_type:
+            object.__setattr__(self, "content_type", _guess_type(self.filename))
+        if not _CONTENT_TYPE.fullmatch(self.content_type):
+            raise MailMessageError(f"attachment {self.filename!r}: {self.content_type[:100]!r} is not a MIME type")
+        if self.content_type.lower().startswith("multipart/"):
+            raise MailMessageError(f"attachment {self.filename!r}: attach the parts of a multipart one by one")
+        if self.content_id is not None and not _CONTENT_ID.fullmatch(self.content_id):
+            raise MailMessageError(
+                f"attachment {self.filename!r}: a content_id is visible ASCII without spaces and angle brackets"
+            )
+        if self.inline and self.content_id is None:
+            raise MailMessageError(f"attachment {self.filename!r}: inline=True needs a content_id")
+
+
+def _addresses(value: AddressLike | Iterable[AddressLike] | None) -> tuple[Address, ...]:
+    if value is None:
+        return ()
+    items = [value] if isinstance(value, str | Address) else value
+    return tuple(
+        address for item in items for address in ([item] if isinstance(item, Address) else Address.parse_list(item))
+    )
+
+
+def _address(value: AddressLike | None) -> Address | None:
+    return Address.parse(value) if isinstance(value, str) and value else value or None
+
+
+def _body(value: str | None) -> str | None:
+    return value or None
+
+
+def _copy(value: Mapping[str, str]) -> Mapping[str, str]:
+    return dict(value)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+
+
+@attrs.frozen
+class MailMessage:
+    """One mail, immutable; its headers and metadata are copied.
+
+    A body is `html`, `text` or both. Address fields take one address or several, plain or with a display name, as
+    text (commas separate) or as `Address`. The repr shows the id alone: a subject or body may hold a one-time code.
+
+    Raises:
+        MailMessageError: Something in it cannot be sent. The text names the field.
+    """
+
+    to: tuple[Address, ...] = attrs.field(converter=_addresses, repr=False)
+    subject: str = attrs.field(repr=False)
+    html: str | None = attrs.field(default=None, converter=_body, repr=False)
+    from_: Address | None = attrs.field(default=None, converter=_address, repr=False)
+    """The sender; None takes the configured `default_from`."""
+    cc: tuple[Address, ...] = attrs.field(default=(), converter=_addresses, repr=False)
+    bcc: tuple[Address, ...] = attrs.field(default=(), converter=_addresses, repr=False)
+    """Recipients whom no header names."""
+    reply_to: tuple[Address, ...] = attrs.field(default=(), converter=_addresses, repr=False)
+    text: str | None = attrs.field(default=None, converter=_body, repr=False, kw_only=True)
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=tuple, repr=False, kw_only=True)
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=_copy, repr=False, hash=False, kw_only=True)
+    """Further headers, such as `List-Unsubscribe`. ASCII values go out as they are."""
+    tags: tuple[str, ...] = attrs.field(default=(), converter=tuple, repr=False, kw_only=True)
+    """Labels for the provider's statistics, where it has them."""
+    metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_copy, repr=False, hash=False, kw_only=True)
+    """Key-value pairs that the provider hands back in its events, where it can."""
+    send_at: datetime.datetime | None = attrs.field(default=None, repr=False, kw_only=True)
+    """When the provider shall send it, where it can; None is now. Has a time zone."""
+    id: str = attrs.field(factory=lambda: os.urandom(16).hex(), kw_only=True)
+    """Identity of the message; the Message-ID is made of it."""
+    date: datetime.datetime = attrs.field(factory=_now, repr=False, kw_only=True)
+    """The Date header. Has a time zone."""
+    idempotency_key: str = attrs.field(
+        default=attrs.Factory(lambda self: self.id, takes_self=True), repr=False, kw_only=True
+    )
+    """What a provider that supports it uses to recognise a second attempt; the id unless given."""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.to:
+            raise MailMessageError("Recipient email address is required")
+        if not self.subject or not check_text(self.subject, "subject", tab=True).strip():
+            raise MailMessageError("Email subject is required")
+        if self.html is None and self.text is None:
+            raise MailMessageError("Email content is required: html or text")
+        for where, body in (("html", self.html), ("text", self.text)):
+            if body is not None:
+                check_unicode(body, where)
+        for attachment in self.attachments:
+            _check_type(attachment, Attachment, "attachments")
+        _check_headers(self.headers)
+        for tag in self.tags:
+            check_text(tag, "a tag")
+        for key, value in self.metadata.items():
+            check_text(key, "a key in metadata")
+            check_text(value, f"metadata {key!r}")
+        _check_identity(self)
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets: the id at the sender's domain, so that no host name leaks.
+
+        Raises:
+            MailMessageError: The message has no sender yet.
+        """
+        if self.from_ is None:
+            raise MailMessageError("the message has no sender yet, and so no Message-ID: set from_")
+        return f"<{self.id}@{self.from_.domain}>"
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The bare addresses of everybody in to, cc and bcc, in that order, each once."""
+        return tuple(dict.fromkeys(address.spec for address in (*self.to, *self.cc, *self.bcc)))
+
+
+def _check_type(value: object, expected: type, where: str) -> None:
+    # Types are checked where a wrong one would surface late, deep inside a provider.
+    if not isinstance(value, expected):
+        raise MailMessageError(f"{where} takes {expected.__name__}, not {type(value).__name__}")
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    seen: set[str] = set()
+    for name, value in headers.items():
+        _check_type(name, str, "headers")
+        if not _FIELD_NAME.fullmatch(name) or len(name) > 76:
+            raise MailMessageError(f"headers: {name[:76]!a} is not a header name")
+        lower = name.lower()
+        if lower.startswith("content-") or lower in _RESERVED:
+            field = _RESERVED.get(lower)
+            advice = f"use the field {field}" if field else "it is written for you"
+            raise MailMessageError(f"headers: {name} cannot be set here, {advice}")
+        if lower in seen:
+            raise MailMessageError(f"headers: {name} is there twice")
+        seen.add(lower)
+        check_text(value, f"header {name}", tab=True)
+        if any(len(word) > _LONGEST_WORD for word in value.split()):
+            raise MailMessageError(f"header {name} has more than {_LONGEST_WORD} characters without a space")
+
+
+def _check_identity(message: MailMessage) -> None:
+    if not _ID.fullmatch(message.id) or len(message.id) > 200:
+        raise MailMessageError("id must be letters, digits and single dots, at most 200 (it becomes the Message-ID)")
+    if not _KEY.fullmatch(message.idempotency_key):
+        raise MailMessageError("idempotency_key must be 1 to 256 visible ASCII characters")
+    for where, moment in (("date", message.date), ("send_at", message.send_at)):
+        if moment is None:
+            continue
+        _check_type(moment, datetime.datetime, where)
+        if moment.utcoffset() is None:
+            raise MailMessageError(f"{where} must be a datetime with a time zone")

@@ -1,0 +1,99 @@
+"""The Protocols: what an application gets, and what a provider writes."""
+
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+from postroom.message import MailMessage
+from postroom.receipt import Receipt
+
+
+@runtime_checkable
+class MailSender(Protocol):
+    """The least that sends mail: what an application like Dify calls."""
+
+    def send(self, message: MailMessage, /) -> None:
+        """Send one message; return only if every recipient was accepted.
+
+        Raises:
+            MailMessageError: The message cannot be sent as it is.
+            MailSendError: It was not, or not wholly, or not certainly sent; see `outcome`.
+        """
+        ...
+
+    def is_configured(self) -> bool:
+        """Return True if the settings suffice to send. Does no I/O."""
+        ...
+
+    def test_connection(self) -> bool:
+        """Return True if the provider can be reached and knows us. Never raises; logs the reason."""
+        ...
+
+
+@runtime_checkable
+class DeliveringSender(MailSender, Protocol):
+    """A `MailSender` that also says what became of a message. This is what the factory returns."""
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider, such as `smtp-basic`."""
+        ...
+
+    def deliver(self, message: MailMessage, /) -> Receipt:
+        """Send one message and return the receipt, which names accepted and refused recipients.
+
+        Raises:
+            MailMessageError: The message cannot be sent as it is.
+            MailSendError: Nobody was accepted, or nobody knows; see `outcome`.
+        """
+        ...
+
+    def check_connection(self) -> None:
+        """Do what `test_connection` does, and raise the reason.
+
+        Raises:
+            MailError: The provider cannot be reached or does not know us.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release connections. May be called more than once; a later send opens new ones."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """What a provider builds: the part that talks to one service. Core puts the rest around it.
+
+    Core fills in the sender, refuses what the provider does not declare, calls the observers and wraps foreign
+    exceptions, so a transport only moves a complete message. It must be safe to use from several threads at once.
+    """
+
+    def deliver(self, message: MailMessage, /) -> Receipt:
+        """Offer the message once. `message.from_` is set.
+
+        Raises:
+            MailSendError: With the true outcome. Say `UNKNOWN` if the service may have taken the message.
+        """
+        ...
+
+    def is_configured(self) -> bool:
+        """Return True if the settings suffice to send. Does no I/O."""
+        ...
+
+    def check_connection(self) -> None:
+        """Reach the service and log in, send nothing.
+
+        Raises:
+            MailError: It cannot be done; the text says why and what to do.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release connections. Called more than once without harm."""
+        ...

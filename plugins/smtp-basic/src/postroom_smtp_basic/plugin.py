@@ -1,0 +1,30 @@
+"""The entry point `smtp-basic`."""
+
+from postroom import Capability, Provider, Transport, hookimpl
+
+from postroom_smtp_basic.settings import SmtpBasicSettings
+
+
+@hookimpl
+def postroom_provider() -> Provider:
+    """Register the provider."""
+    return Provider(
+        name="smtp-basic",
+        title="SMTP",
+        settings=SmtpBasicSettings,
+        build=build,
+        env_prefix="SMTP_",
+        capabilities={Capability.ATTACHMENTS, Capability.INLINE_ATTACHMENTS, Capability.HEADERS},
+    )
+
+
+def build(settings: SmtpBasicSettings) -> Transport:
+    """Build the transport; it logs in only if user name and password are both there."""
+    from postroom_smtp.sender import SmtpSender  # noqa: PLC0415  ssl is loaded when mail is configured, not listed
+
+    from postroom_smtp_basic.login import log_in  # noqa: PLC0415
+
+    username, password = settings.username, settings.password
+    if username and password:
+        return SmtpSender(settings, "smtp-basic", lambda session: log_in(session, username, password))
+    return SmtpSender(settings, "smtp-basic")

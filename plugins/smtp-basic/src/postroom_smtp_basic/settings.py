@@ -1,0 +1,24 @@
+"""The settings of `smtp-basic`."""
+
+from collections.abc import Iterator
+
+import attrs
+from postroom import Secret, setting
+from postroom_smtp.settings import SmtpSettings
+
+
+@attrs.frozen(kw_only=True)
+class SmtpBasicSettings(SmtpSettings):
+    """Log in if user name and password are both there; a relay that knows us by our address needs neither."""
+
+    password: Secret | None = attrs.field(default=None, metadata=setting("password to log in with", secret=True))
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong between the fields."""
+        yield from super().check()
+        if self.auth_type not in (None, "basic"):
+            yield "auth_type", "auth type must be basic for smtp-basic"
+        if "\x00" in (self.username or ""):
+            yield "username", "username must not contain NUL (RFC 4616)"
+        if self.password is not None and "\x00" in self.password.reveal():
+            yield "password", "password must not contain NUL (RFC 4616)"

@@ -1,0 +1,118 @@
+"""A socket with a deadline: bounded reads of lines, writes that cannot hang, TLS put on in place."""
+
+import contextlib
+import socket
+import ssl
+import time
+from typing import Self
+
+_LONGEST_LINE = 8192  # octets; RFC 5321 section 4.5.3.1.5 says 512, real servers say more
+_BLOCK = 65536  # octets written under one time-out; RFC 5321 section 4.5.3.2.5 times each block of the body
+
+
+class Deadline:
+    """The moment when a whole send must be over, on the monotonic clock."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def passed(self) -> bool:
+        """True once no time is left."""
+        return time.monotonic() >= self._end
+
+    def after(self, seconds: float) -> float:
+        """Return the moment `seconds` from now, or the deadline if that comes first."""
+        return min(time.monotonic() + seconds, self._end)
+
+
+class Connection:
+    """A connected socket. Every method raises `OSError`, of which `TimeoutError` is one, and knows nothing of SMTP."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self.deadline = deadline
+        self.encrypted = False
+        self._sock = sock
+        self._buffer = bytearray()
+
+    @classmethod
+    def open(cls, host: str, port: int, timeout: float, deadline: Deadline) -> Self:
+        """Connect to the first of the host's addresses that answers within `timeout` seconds, shared between them.
+
+        Looking the name up is left to the system's resolver, which has time-outs of its own.
+        """
+        until = deadline.after(timeout)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        failure: OSError = ConnectionError("the name has no address")
+        for position, (family, kind, protocol, _, address) in enumerate(found):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                # A silent first address, often IPv6, leaves time for the next.
+                sock.settimeout(_left(until) / (len(found) - position))
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                failure = error
+            else:
+                # Two small writes would otherwise wait for each other: Nagle against delayed acknowledgement.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return cls(sock, deadline)
+        raise failure
+
+    @property
+    def local_address(self) -> str:
+        """Our own address on this connection."""
+        return str(self._sock.getsockname()[0])
+
+    def start_tls(self, context: ssl.SSLContext, hostname: str, timeout: float) -> None:
+        """Put TLS on the connection and verify the server as `context` says."""
+        self._sock.settimeout(_left(self.deadline.after(timeout)))
+        self._sock = context.wrap_socket(self._sock, server_hostname=hostname)
+        self.encrypted = True
+
+    def write(self, data: bytes, timeout: float) -> None:
+        """Write all of `data`, each block within `timeout` seconds."""
+        view = memoryview(data)
+        while view:
+            self._sock.settimeout(_left(self.deadline.after(timeout)))
+            view = view[self._sock.send(view[:_BLOCK]) :]
+
+    def read_line(self, until: float) -> bytes:
+        """Return the next line without its line end; `until` is a moment on the monotonic clock."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > _LONGEST_LINE:
+                raise ConnectionError("the server sends a line without end")
+            self._sock.settimeout(_left(until))
+            self._receive()
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line.removesuffix(b"\r")
+
+    def has_input(self) -> bool:
+        """Return True if the server has sent something that nobody has read. Does not wait.
+
+        Raises:
+            ConnectionError: The server has closed the connection.
+        """
+        if not self._buffer:
+            self._sock.settimeout(0)
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+                self._receive()
+        return bool(self._buffer)
+
+    def close(self) -> None:
+        """Close the socket, whatever state it is in."""
+        self._sock.close()
+
+    def _receive(self) -> None:
+        data = self._sock.recv(4096)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self._buffer += data
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:  # zero would make the socket non-blocking
+        raise TimeoutError("timed out")
+    return left

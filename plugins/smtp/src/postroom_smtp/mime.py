@@ -1,0 +1,139 @@
+"""A message as bytes: RFC 5322 headers over a MIME body (RFC 2045, 2046), every line ending with CRLF.
+
+The shape is the one that mail programs agree on: `mixed(alternative(text, related(html, inline images)), attachments)`,
+without the levels that would hold one part. The same message always gives the same bytes. Nothing but SMTPUTF8
+addresses needs an 8-bit transport.
+"""
+
+import binascii
+import datetime
+import email.utils
+import hashlib
+import re
+
+import attrs
+from postroom import Attachment, MailMessage
+
+from postroom_smtp import headers
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_LONG_LINE = re.compile(rb"[^\r\n]{999}")  # RFC 5322 section 2.1.1
+_NOT_7BIT = re.compile(rb"[^\t\r\n -~]")
+# "=_" can stand in neither base64 nor quoted-printable, so a boundary that begins with it is never part of a body.
+_BOUNDARY_MARK = "=_"
+_BASE64_LINE = 76  # characters, RFC 2045 section 6.8
+
+
+@attrs.frozen
+class _Part:
+    """A MIME entity: its headers, each line with CRLF, and its body as pieces of bytes."""
+
+    headers: str
+    body: list[bytes]
+
+
+def render(message: MailMessage) -> bytes:
+    """Return the message as it goes on the wire, before dot-stuffing; it ends with CRLF. `from_` must be set.
+
+    Bcc is in no header. A non-ASCII local part appears as UTF-8 (RFC 6532).
+    """
+    content = _content(message)
+    pieces = [_head(message).encode(), content.headers.encode(), b"\r\n", *content.body]
+    if not pieces[-1].endswith(b"\r\n"):
+        pieces.append(b"\r\n")
+    return b"".join(pieces)
+
+
+def _head(message: MailMessage) -> str:
+    assert message.from_ is not None  # noqa: S101  core has filled it in
+    lines = [
+        headers.addresses("From", [message.from_]),
+        headers.addresses("To", message.to),
+        headers.addresses("Cc", message.cc) if message.cc else "",
+        headers.addresses("Reply-To", message.reply_to) if message.reply_to else "",
+        headers.text("Subject", message.subject),
+        headers.verbatim("Date", email.utils.format_datetime(message.date.astimezone(datetime.UTC))),
+        headers.verbatim("Message-ID", message.message_id),
+        *(
+            headers.verbatim(name, value) if value.isascii() else headers.text(name, value)
+            for name, value in message.headers.items()
+        ),
+        "MIME-Version: 1.0\r\n",
+    ]
+    return "".join(lines)
+
+
+def _content(message: MailMessage) -> _Part:
+    boundary = _BOUNDARY_MARK + hashlib.sha256(message.id.encode()).hexdigest()[:24]
+    inline = [attachment for attachment in message.attachments if attachment.inline]
+    others = [attachment for attachment in message.attachments if not attachment.inline]
+    html = _text(message.html, "html") if message.html is not None else None
+    if html is not None and inline:
+        html = _multipart("related", f"{boundary}_r", [html, *(_attachment(each, boundary) for each in inline)])
+        inline = []
+    bodies = [_text(message.text, "plain")] if message.text is not None else []
+    if html is not None:
+        bodies.append(html)
+    body = bodies[0] if len(bodies) == 1 else _multipart("alternative", f"{boundary}_a", bodies)
+    files = [_attachment(each, boundary) for each in (*inline, *others)]
+    return _multipart("mixed", f"{boundary}_m", [body, *files]) if files else body
+
+
+def _multipart(subtype: str, boundary: str, parts: list[_Part]) -> _Part:
+    body: list[bytes] = []
+    for part in parts:
+        body += [f"--{boundary}\r\n{part.headers}\r\n".encode(), *part.body, b"\r\n"]
+    body.append(f"--{boundary}--\r\n".encode())
+    return _Part(f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n', body)
+
+
+def _text(text: str, subtype: str) -> _Part:
+    data = _LINE_END.sub("\r\n", text).encode()
+    if _is_7bit(data) and _BOUNDARY_MARK.encode() not in data:
+        encoding = "7bit"
+    elif _mostly_ascii(data):
+        encoding, data = "quoted-printable", _quoted_printable(data)
+    else:
+        encoding, data = "base64", _base64(data)
+    kind = f"Content-Type: text/{subtype}; charset=utf-8\r\n"
+    return _Part(f"{kind}Content-Transfer-Encoding: {encoding}\r\n", [data])
+
+
+def _attachment(attachment: Attachment, boundary: str) -> _Part:
+    kind, encoding, data = attachment.content_type, "base64", b""
+    if kind.lower().startswith("message/"):
+        # RFC 2046 section 5.2.1 forbids base64 here. What 7bit cannot hold travels as an ordinary file.
+        data = re.sub(rb"\r\n|\r|\n", b"\r\n", attachment.content)
+        if _is_7bit(data) and boundary.encode() not in data:
+            encoding = "7bit"
+        else:
+            kind = "application/octet-stream"
+    if encoding == "base64":
+        data = _base64(attachment.content)
+    disposition = "inline" if attachment.inline else "attachment"
+    lines = [
+        f"Content-Type: {kind}\r\n",
+        f"Content-Transfer-Encoding: {encoding}\r\n",
+        headers.with_filename(f"Content-Disposition: {disposition}", attachment.filename) + "\r\n",
+        f"Content-ID: <{attachment.content_id}>\r\n" if attachment.content_id else "",
+    ]
+    return _Part("".join(lines), [data])
+
+
+def _is_7bit(data: bytes) -> bool:
+    return not _NOT_7BIT.search(data) and not _LONG_LINE.search(data)
+
+
+def _mostly_ascii(data: bytes) -> bool:
+    """Return True if quoted-printable, 3 octets for each non-ASCII one, is shorter than base64, 4 for 3."""
+    return len(data.translate(None, bytes(range(128)))) * 6 < len(data)
+
+
+def _quoted_printable(data: bytes) -> bytes:
+    # binascii writes soft line breaks as bare LF unless the first line end that it sees is CRLF, so it always sees one.
+    return binascii.b2a_qp(data + b"\r\n").removesuffix(b"\r\n")
+
+
+def _base64(data: bytes) -> bytes:
+    encoded = binascii.b2a_base64(data, newline=False)
+    return b"\r\n".join([encoded[i : i + _BASE64_LINE] for i in range(0, len(encoded), _BASE64_LINE)])

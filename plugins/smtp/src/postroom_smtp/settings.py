@@ -1,0 +1,69 @@
+"""The settings that every SMTP provider has."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+from postroom import SenderSettings, setting
+
+from postroom_smtp import tls
+from postroom_smtp.tls import TlsMode
+
+_NEEDED = "SMTP server and port are required"
+_NOT_A_HOST = re.compile(r"[\s/@\[\]]|^[^:]+:\d*$")
+_EHLO_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Za-z:.]+\]")  # RFC 5321 section 4.1.2
+
+
+@attrs.frozen(kw_only=True)
+class SmtpSettings(SenderSettings):
+    """Where the server is and how to talk to it. A provider adds how to log in."""
+
+    server: str = attrs.field(metadata=setting("host name or address of the server", missing=_NEEDED))
+    port: int = attrs.field(metadata=setting("port: 587 or 465 for submission, 25 for a relay", missing=_NEEDED))
+    username: str | None = attrs.field(default=None, metadata=setting("name to log in with; unset: no login"))
+    use_tls: bool = attrs.field(default=False, metadata=setting("encrypt the connection"))
+    opportunistic_tls: bool = attrs.field(
+        default=False, metadata=setting("begin in plain text and switch by STARTTLS, which is then required")
+    )
+    tls_mode: TlsMode | None = attrs.field(
+        default=None, metadata=setting("say the mode outright; overrides use_tls and opportunistic_tls")
+    )
+    ca_file: str | None = attrs.field(
+        default=None, metadata=setting("PEM file with a CA to trust besides the system's")
+    )
+    tls_verify: bool = attrs.field(
+        default=True, metadata=setting("verify certificate and host name; false trusts anybody who answers")
+    )
+    local_hostname: str | None = attrs.field(
+        default=None, metadata=setting("name to introduce ourselves with (EHLO); unset: this host's name")
+    )
+    deadline: float = attrs.field(default=180.0, metadata=setting("seconds that a whole send may take"))
+    auth_type: str | None = attrs.field(
+        default=None, metadata=setting("chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic")
+    )
+
+    @property
+    def mode(self) -> TlsMode:
+        """How the connection is encrypted."""
+        return self.tls_mode or tls.mode(self.use_tls, self.opportunistic_tls, self.port)
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong between the fields."""
+        yield from super().check()
+        if not 1 <= self.port <= 65535:
+            yield "port", "port must be from 1 to 65535"
+        if (
+            not self.server.isascii()
+            or re.search(r"[\s/@\[\]]", self.server)
+            or re.fullmatch(r"[^:]+:\d*", self.server)
+        ):
+            yield "server", "server must be a host name or address in ASCII, without scheme, user, port or brackets"
+        if self.opportunistic_tls and not self.use_tls and self.tls_mode is None:
+            yield "use_tls", "Opportunistic TLS requires TLS to be enabled"
+        if self.ca_file is not None and not Path(self.ca_file).is_file():
+            yield "ca_file", "ca file does not exist here"
+        if self.local_hostname is not None and not _EHLO_NAME.fullmatch(self.local_hostname):
+            yield "local_hostname", "local hostname must be a host name in ASCII or an address in [brackets]"
+        if self.deadline <= 0:
+            yield "deadline", "deadline must be more than 0 seconds"

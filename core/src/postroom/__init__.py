@@ -4,6 +4,7 @@ What stands in `__all__` is the public API; everything else may change.
 """
 
 from postroom.address import Address
+from postroom.discovery import Registration, Skipped
 from postroom.errors import (
     MailAuthError,
     MailConfigError,
@@ -28,9 +29,10 @@ from postroom.hookspecs import hookimpl
 from postroom.message import Attachment, MailMessage
 from postroom.provider import Capability, Provider
 from postroom.receipt import Outcome, Receipt, Refusal
-from postroom.registry import ProviderRegistry, Registration, Skipped
+from postroom.registry import ProviderRegistry
+from postroom.secret import Secret
 from postroom.sender import DeliveringSender, MailSender, Transport
-from postroom.settings import Lookup, Secret, SenderSettings, SettingInfo, describe, setting
+from postroom.settings import Lookup, SenderSettings, SettingInfo, describe, setting
 
 __all__ = [
     "Address",

@@ -12,21 +12,24 @@ import attrs
 from postroom.errors import MailMessageError
 from postroom.injection import check_text
 
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]"
+# Blanks of other scripts may stand bare (RFC 6532), but nobody could see them; they are quoted like a space.
+_ATEXT = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\s\x00-\x7f])"
 _DOT_ATOM = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LITERAL = re.compile(r"\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]")
-# One piece of an address list: a quoted string, an <address>, a comma, or one other character.
-_PIECE = re.compile(rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"])*>|.', re.DOTALL)
-_NAMED = re.compile(rf'(?P<name>.*?)\s*<\s*(?P<spec>(?:{_QUOTED}|[^<>"])*?)\s*>', re.DOTALL)
+# One piece of an address list: a quoted string, an <address>, a comma, or one other character. A quote that nobody
+# closes takes the rest, or hostile input would be searched for the closing one again and again.
+_PIECE = re.compile(rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"])*>|".*|.', re.DOTALL)
 _LONGEST_LOCAL_PART = 64  # octets, RFC 5321 section 4.5.3.1.1
 _LONGEST_ADDRESS = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
 
 
 def _domain(value: str) -> str:
     check_text(value, "domain")
+    if value.startswith("["):
+        return value
     if value.isascii():
         return value.lower()
     # The codec in the standard library is IDNA 2003: it turns "straße.de" into "strasse.de", somebody else's domain.
@@ -35,7 +38,7 @@ def _domain(value: str) -> str:
     try:
         return idna.encode(value, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise MailMessageError(f"{value!r} is not a domain (IDNA): {error}") from None
+        raise MailMessageError(f"{value[:100]!r} is not a domain (IDNA): {str(error)[:200]}") from None
 
 
 @attrs.frozen
@@ -56,10 +59,10 @@ class Address:
     def __attrs_post_init__(self) -> None:
         check_text(self.local_part, "the part before the @")
         check_text(self.name, "the display name")
-        if not self.local_part:
-            raise MailMessageError(f"nothing stands before the @ in {self.spec!r}")
         if not (_DOMAIN.fullmatch(self.domain) or _LITERAL.fullmatch(self.domain)):
             raise MailMessageError(f"{self.domain[:100]!r} is not a domain")
+        if not self.local_part:
+            raise MailMessageError(f"nothing stands before the @ in {self.spec[:100]!r}")
         if len(self.local_part.encode()) > _LONGEST_LOCAL_PART:
             raise MailMessageError(f"the part before the @ is longer than {_LONGEST_LOCAL_PART} octets")
         if len(self.spec.encode()) > _LONGEST_ADDRESS:
@@ -102,9 +105,14 @@ class Address:
         return tuple(cls._parse_one(item) for item in _split(text) if item)
 
     @classmethod
-    def _parse_one(cls, item: str) -> "Address":
-        named = _NAMED.fullmatch(item)
-        name, spec = (named["name"], named["spec"]) if named else ("", item)
+    def _parse_one(cls, pieces: list[str]) -> "Address":
+        item = spec = "".join(pieces)
+        name = ""
+        *words, last = pieces
+        if last[0] == "<" and last[-1] == ">":
+            if any(word[0] in "<>" for word in words):
+                raise MailMessageError(f"{item[:100]!r} is not an address: < and > stand around it, and only once")
+            name, spec = "".join(map(_unquote, _trim(words))), last[1:-1].strip()
         local_part, at, domain = spec.rpartition("@")
         quoted = re.fullmatch(_QUOTED, local_part) is not None
         if not at:
@@ -113,7 +121,7 @@ class Address:
             raise MailMessageError(
                 f"{item[:100]!r} is not an address: {local_part[:64]!r} cannot stand before the @ without quotes"
             )
-        return cls(_unquote(local_part), domain, _unquote(name))
+        return cls(_unquote(local_part), domain, name)
 
 
 def quote(text: str) -> str:
@@ -125,12 +133,18 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1]) if re.fullmatch(_QUOTED, text) else text
 
 
-def _split(text: str) -> Iterator[str]:
-    item = ""
-    for piece in _PIECE.findall(text):
+def _split(text: str) -> Iterator[list[str]]:
+    """Yield the pieces of each item of an address list."""
+    item: list[str] = []
+    for piece in (*_PIECE.findall(text), ","):
         if piece == ",":
-            yield item.strip()
-            item = ""
+            yield _trim(item)
+            item = []
         else:
-            item += piece
-    yield item.strip()
+            item.append(piece)
+
+
+def _trim(pieces: list[str]) -> list[str]:
+    """Return the pieces without the blanks around them."""
+    solid = [position for position, piece in enumerate(pieces) if not piece.isspace()]
+    return pieces[solid[0] : solid[-1] + 1] if solid else []

@@ -12,7 +12,7 @@ from postroom.message import MailMessage
 from postroom.provider import Capability, Provider
 from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
-from postroom.sender import MailSender, Transport
+from postroom.sender import Transport
 
 _log = logging.getLogger("postroom.delivery")
 
@@ -26,7 +26,7 @@ class Delivery:
 
     def __init__(
         self,
-        transport: Transport | MailSender,
+        transport: Transport,
         provider: Provider,
         registry: ProviderRegistry,
         default_from: str | None = None,
@@ -48,7 +48,7 @@ class Delivery:
         return self._provider.name
 
     @property
-    def transport(self) -> Transport | MailSender:
+    def transport(self) -> Transport:
         """What the provider built."""
         return self._transport
 
@@ -84,6 +84,8 @@ class Delivery:
             MailMessageError: The message cannot be sent as it is.
             MailSendError: Nobody was accepted, or nobody knows; see `outcome`.
         """
+        if not isinstance(message, MailMessage):
+            raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
         try:
             message = self._complete(message)
             receipt = self._guarded(message)
@@ -113,10 +115,7 @@ class Delivery:
             MailError: The provider cannot be reached or does not know us.
         """
         try:
-            if isinstance(self._transport, Transport):
-                self._transport.check_connection()
-            elif not self._transport.test_connection():
-                raise MailSendError("the connection test failed; the log says why", stage="check")
+            self._transport.check_connection()
         except MailSendError as error:
             error.provider = error.provider or self.provider
             raise
@@ -127,8 +126,7 @@ class Delivery:
 
     def close(self) -> None:
         """Release connections. May be called more than once; a later send opens new ones."""
-        if isinstance(self._transport, Transport):
-            self._transport.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -139,8 +137,6 @@ class Delivery:
         self.close()
 
     def _complete(self, message: MailMessage) -> MailMessage:
-        if not isinstance(message, MailMessage):
-            raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
         missing = Capability.needed_by(message) - self._provider.capabilities
         if missing:
             names = ", ".join(sorted(capability.value for capability in missing))
@@ -156,9 +152,9 @@ class Delivery:
 
     def _guarded(self, message: MailMessage) -> Receipt:
         try:
-            if isinstance(self._transport, Transport):
-                return self._transport.deliver(message)
-            self._transport.send(message)
+            receipt: object = self._transport.deliver(message)
+            if not isinstance(receipt, Receipt):
+                raise TypeError(f"deliver returned {type(receipt).__name__}, not a Receipt")
         except MailSendError as error:
             error.provider = error.provider or self.provider
             raise
@@ -166,7 +162,7 @@ class Delivery:
             raise
         except Exception as error:
             raise self._foreign(error, Outcome.UNKNOWN) from error
-        return Receipt(message.message_id, self.provider, accepted=message.recipients)
+        return receipt
 
     def _foreign(self, error: Exception, outcome: Outcome) -> MailSendError:
         # Its text stays out: nobody knows what a foreign exception quotes. The cause is chained for the traceback.

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from postroom import settings
 from postroom.delivery import Delivery
 from postroom.dify import DifySource, PrefixedSource
 from postroom.errors import MailConfigError, MailError, ProviderLoadError
+from postroom.plain import PlainTransport
 from postroom.provider import Provider, env_prefix
 from postroom.registry import ProviderRegistry
 from postroom.sender import DeliveringSender, MailSender, Transport
@@ -72,7 +74,7 @@ class MailSenderFactory:
     def register_sender(
         cls,
         name: str,
-        factory: Callable[[SenderSettings], Transport | MailSender],
+        factory: Callable[[Any], Transport | MailSender],
         *,
         settings: type[SenderSettings] = SenderSettings,
         registry: ProviderRegistry | None = None,
@@ -81,7 +83,7 @@ class MailSenderFactory:
 
         Args:
             name: What `MAIL_TYPE` calls it.
-            factory: Takes the validated settings, returns what sends.
+            factory: Takes an instance of `settings`, validated, and returns what sends.
             settings: Settings class of the provider.
             registry: Where to offer it.
         """
@@ -91,13 +93,15 @@ class MailSenderFactory:
 def _build(provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
     loaded = settings.load(provider.settings, config, provider=provider.name, prefix=provider.env_prefix)
     try:
-        transport = provider.build(loaded)
+        built: object = provider.build(loaded)
     except MailError:
         raise
     except Exception as error:
         raise ProviderLoadError(
             f"mail type {provider.name} cannot be built: {type(error).__name__}", name=provider.name
         ) from error
-    if not isinstance(transport, Transport | MailSender):
-        raise MailConfigError(f"mail type {provider.name}: build returned {type(transport).__name__}, not a Transport")
-    return Delivery(transport, provider, registry, loaded.default_from)
+    if isinstance(built, Transport):
+        return Delivery(built, provider, registry, loaded.default_from)
+    if isinstance(built, MailSender):
+        return Delivery(PlainTransport(built, provider.name), provider, registry, loaded.default_from)
+    raise MailConfigError(f"mail type {provider.name}: build returned {type(built).__name__}, not a Transport")

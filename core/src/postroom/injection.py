@@ -12,22 +12,29 @@ from postroom.errors import MailMessageError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_TAB = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-# As lenient as the most lenient decoder: the text ends at the first "?=".
-_ENCODED_WORD = re.compile(r"=\?([^?]*)\?([bq])\?(.*?)\?=", re.IGNORECASE | re.DOTALL)
+# As the decoders on the way have it: to a lenient one, the text ends at the first "?="; to a strict one, it holds no
+# "?", so that a word may begin within what the lenient one takes for another.
+_ENCODED_WORDS = (
+    re.compile(r"=\?([^?]*)\?([bq])\?(.*?)\?=", re.IGNORECASE | re.DOTALL),
+    re.compile(r"(?==\?([^?]*)\?([bq])\?([^?]*)\?=)", re.IGNORECASE),
+)
+# What a charset must read as it stands, so that nothing but the bytes CR and LF is a line end in it. utf-7, utf-16,
+# EBCDIC and Python's escapes do not.
+_PROBE = bytes(byte for byte in range(0x20, 0x7F) if byte != ord("\\")) + rb"\n\u0041"
 
 
 def check_text(value: str, where: str, *, tab: bool = False) -> str:
     """Return `value` if it is safe in a header, else raise `MailMessageError` that names `where`.
 
     Refused are control characters (with `tab`, the tab is allowed), lone surrogates, and encoded words that hold a
-    line end or NUL.
+    line end or NUL, or whose charset could hide one.
     """
     if not isinstance(value, str):
         raise MailMessageError(f"{where} must be text, not {type(value).__name__}")
     if found := (_CONTROL_BUT_TAB if tab else _CONTROL).search(value):
         raise MailMessageError(f"{where} contains a control character ({found[0]!a} at position {found.start()})")
     if "=?" in value and _hides_line_end(value):
-        raise MailMessageError(f"{where} contains an encoded line end (RFC 2047)")
+        raise MailMessageError(f"{where} contains an encoded line end, or a charset that can hide one (RFC 2047)")
     return check_unicode(value, where)
 
 
@@ -41,27 +48,31 @@ def check_unicode(value: str, where: str) -> str:
 
 
 def _hides_line_end(value: str) -> bool:
-    # Cut behind the last end mark, so that the search below is linear in hostile input.
-    for charset, encoding, text in _ENCODED_WORD.findall(value[: value.rfind("?=") + 2]):
-        raw = _decode(encoding, text)
-        if re.search(rb"[\r\n\x00]", raw):
-            return True
-        try:  # utf-7 and its like hide a line end once more
-            decoded = raw.decode(charset.partition("*")[0])
-        except (LookupError, ValueError):
-            continue
-        if re.search(r"[\r\n\x00]", decoded):
-            return True
-    return False
+    # Cut behind the last end mark, so that the search is linear in hostile input.
+    value = value[: value.rfind("?=") + 2]
+    words = {word for pattern in _ENCODED_WORDS for word in pattern.findall(value)}
+    charsets = {charset.partition("*")[0].strip() for charset, _, _ in words}
+    return any(_holds_line_end(encoding, text) for _, encoding, text in words) or any(map(_may_hide, charsets))
 
 
-def _decode(encoding: str, text: str) -> bytes:
-    data = text.encode("utf-8", "replace")
+def _holds_line_end(encoding: str, text: str) -> bool:
     if encoding in "qQ":
-        return binascii.a2b_qp(data, header=True)
-    for padding in (b"", b"=", b"==", b"A=="):
-        try:
-            return binascii.a2b_base64(data + padding)
-        except binascii.Error:
-            continue
-    return b""
+        return re.search(r"=0[0ad]", text, re.IGNORECASE) is not None
+    # Decoders differ about padding in the middle: an end, a new beginning, or nothing.
+    text = re.sub(r"[^A-Za-z0-9+/=]", "", text)
+    return any(re.search(rb"[\r\n\x00]", _base64(piece)) for piece in (text.replace("=", ""), *text.split("=")))
+
+
+def _base64(text: str) -> bytes:
+    if len(text) % 4 == 1:  # six bits are no octet
+        text = text[:-1]
+    return binascii.a2b_base64(text + "=" * (-len(text) % 4))
+
+
+def _may_hide(charset: str) -> bool:
+    try:
+        return _PROBE.decode(charset) != _PROBE.decode("ascii")
+    except LookupError:  # nobody here knows it; its bytes have been looked at
+        return False
+    except ValueError:
+        return True

@@ -33,9 +33,9 @@ _RESERVED = {
     **dict.fromkeys(("dkim-signature", "mime-version", "received", "return-path"), None),
 }
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  RFC 2045 section 5.1
-_CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:\s*;\s*{_TOKEN}=(?:{_TOKEN}|"[^"\\]*"))*', re.ASCII)
+_CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?: *; *{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*')
 _ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")  # dot-atom-text
-_CONTENT_ID = re.compile(r"[!-;=?-~]+")
+_CONTENT_ID = re.compile(r"[!-;=?-~]{1,256}")
 _KEY = re.compile(r"[!-~]{1,256}")
 
 
@@ -79,14 +79,17 @@ class Attachment:
             raise MailMessageError("an attachment needs a file name")
         if not self.content_type:
             object.__setattr__(self, "content_type", _guess_type(self.filename))
-        if not _CONTENT_TYPE.fullmatch(self.content_type):
+        check_text(self.content_type, f"attachment {self.filename!r}: content_type")
+        if not _CONTENT_TYPE.fullmatch(self.content_type) or len(self.content_type) > _LONGEST_WORD:
             raise MailMessageError(f"attachment {self.filename!r}: {self.content_type[:100]!r} is not a MIME type")
         if self.content_type.lower().startswith("multipart/"):
             raise MailMessageError(f"attachment {self.filename!r}: attach the parts of a multipart one by one")
-        if self.content_id is not None and not _CONTENT_ID.fullmatch(self.content_id):
-            raise MailMessageError(
-                f"attachment {self.filename!r}: a content_id is visible ASCII without spaces and angle brackets"
-            )
+        if self.content_id is not None:
+            check_text(self.content_id, f"attachment {self.filename!r}: content_id")
+            if not _CONTENT_ID.fullmatch(self.content_id):
+                raise MailMessageError(
+                    f"attachment {self.filename!r}: a content_id is 1 to 256 visible ASCII characters, not < and >"
+                )
         if self.inline and self.content_id is None:
             raise MailMessageError(f"attachment {self.filename!r}: inline=True needs a content_id")
 
@@ -101,7 +104,15 @@ def _addresses(value: AddressLike | Iterable[AddressLike] | None) -> tuple[Addre
 
 
 def _address(value: AddressLike | None) -> Address | None:
-    return Address.parse(value) if isinstance(value, str) and value else value or None
+    return Address.parse(value) if value and not isinstance(value, Address) else value or None
+
+
+def _attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    return tuple(value)  # by its bare name, mypy does not know what the tuple holds
+
+
+def _tags(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _body(value: str | None) -> str | None:
@@ -137,10 +148,10 @@ class MailMessage:
     """Recipients whom no header names."""
     reply_to: tuple[Address, ...] = attrs.field(default=(), converter=_addresses, repr=False)
     text: str | None = attrs.field(default=None, converter=_body, repr=False, kw_only=True)
-    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=tuple, repr=False, kw_only=True)
+    attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=_attachments, repr=False, kw_only=True)
     headers: Mapping[str, str] = attrs.field(factory=dict, converter=_copy, repr=False, hash=False, kw_only=True)
     """Further headers, such as `List-Unsubscribe`. ASCII values go out as they are."""
-    tags: tuple[str, ...] = attrs.field(default=(), converter=tuple, repr=False, kw_only=True)
+    tags: tuple[str, ...] = attrs.field(default=(), converter=_tags, repr=False, kw_only=True)
     """Labels for the provider's statistics, where it has them."""
     metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_copy, repr=False, hash=False, kw_only=True)
     """Key-value pairs that the provider hands back in its events, where it can."""
@@ -164,6 +175,7 @@ class MailMessage:
             raise MailMessageError("Email content is required: html or text")
         for where, body in (("html", self.html), ("text", self.text)):
             if body is not None:
+                _check_type(body, str, where)
                 check_unicode(body, where)
         for attachment in self.attachments:
             _check_type(attachment, Attachment, "attachments")
@@ -201,7 +213,7 @@ def _check_type(value: object, expected: type, where: str) -> None:
 def _check_headers(headers: Mapping[str, str]) -> None:
     seen: set[str] = set()
     for name, value in headers.items():
-        _check_type(name, str, "headers")
+        check_text(name, "a header name")
         if not _FIELD_NAME.fullmatch(name) or len(name) > 76:
             raise MailMessageError(f"headers: {name[:76]!a} is not a header name")
         lower = name.lower()
@@ -218,6 +230,8 @@ def _check_headers(headers: Mapping[str, str]) -> None:
 
 
 def _check_identity(message: MailMessage) -> None:
+    check_text(message.id, "id")
+    check_text(message.idempotency_key, "idempotency_key")
     if not _ID.fullmatch(message.id) or len(message.id) > 200:
         raise MailMessageError("id must be letters, digits and single dots, at most 200 (it becomes the Message-ID)")
     if not _KEY.fullmatch(message.idempotency_key):

@@ -6,42 +6,17 @@ when somebody wants it. A broken distribution is reported, and hurts nobody else
 
 import logging
 import threading
-from collections.abc import Iterator
 from typing import Any
 
-import attrs
-import importlib_metadata
 import pluggy
 
 from postroom import hookspecs
+from postroom.discovery import Registration, Skipped, scan
 from postroom.errors import MailConfigError, ProviderConflictError, ProviderLoadError, UnknownProviderError
 from postroom.provider import Provider
 from postroom.settings import Lookup
 
 _log = logging.getLogger("postroom.registry")
-
-
-@attrs.frozen
-class Registration:
-    """One entry point of the group: a name, and the distribution that claims it."""
-
-    name: str
-    distribution: str
-    version: str
-    value: str
-    """The module that the entry point names."""
-    entry_point: importlib_metadata.EntryPoint = attrs.field(repr=False, eq=False)
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-@attrs.frozen
-class Skipped:
-    """A distribution that mentions the group and cannot be read."""
-
-    distribution: str
-    reason: str
 
 
 class ProviderRegistry:
@@ -63,7 +38,7 @@ class ProviderRegistry:
     @property
     def registrations(self) -> tuple[Registration, ...]:
         """Every entry point of the group, by name. Two of one name are a conflict. Imports nothing."""
-        return tuple(each for name, found in sorted(self._scan().items()) for each in found)
+        return tuple(each for found in self._scan().values() for each in found)
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -85,13 +60,16 @@ class ProviderRegistry:
         Raises:
             MailConfigError: It implements a hook that does not exist, or is registered already.
         """
+        kind = type(observer).__name__
         with self._lock:
-            try:
-                self._plugins.register(observer)
+            if self._plugins.is_registered(observer):
+                raise MailConfigError(f"cannot register {kind}: it is registered already")
+            try:  # under a name of ours, or a module named `smtp` would pass for the plugin of that name
+                self._plugins.register(observer, name=f"{kind} {id(observer)}")
                 self._plugins.check_pending()
-            except (ValueError, pluggy.PluginValidationError) as error:
+            except pluggy.PluginValidationError as error:
                 self._forget(observer)
-                raise MailConfigError(f"cannot register {type(observer).__name__}: {error}") from error
+                raise MailConfigError(f"cannot register {kind}: {error}") from error
 
     def provider(self, name: str, config: Lookup) -> Provider:
         """Load the provider of this name; a route may choose another by looking at `config`.
@@ -101,7 +79,7 @@ class ProviderRegistry:
             ProviderConflictError: Several distributions do.
             ProviderLoadError: The one that does is broken.
         """
-        name = name.strip().lower()
+        name = " ".join(name.lower().split())
         if name in self._added:
             return self._added[name]
         plugin = self.load(name)
@@ -150,46 +128,18 @@ class ProviderRegistry:
         with self._lock:
             if self._found is None:
                 found: dict[str, list[Registration]] = {}
-                for each in self._read_distributions():
+                registrations, self._skipped = scan(self.group)
+                for each in registrations:
                     found.setdefault(each.name, []).append(each)
-                for skipped in self._skipped:
-                    _log.warning("%s is passed over: %s", skipped.distribution, skipped.reason)
                 self._found = found
             return self._found
-
-    def _read_distributions(self) -> Iterator[Registration]:
-        """Yield the group's entry points, each distribution read inside its own guard.
-
-        `entry_points(group=...)` would not do: one malformed line in any distribution breaks it for all of them.
-        """
-        seen: set[str] = set()
-        for distribution in importlib_metadata.Distribution.discover():
-            name = _path_of(distribution)
-            try:
-                if self.group not in (distribution.read_text("entry_points.txt") or ""):
-                    continue
-                name = distribution.metadata["Name"] or name
-                if name in seen:
-                    continue
-                seen.add(name)
-                # The import system takes the first copy on sys.path; so do we.
-                yield from self._read(importlib_metadata.Distribution.from_name(name))
-            except Exception as error:  # noqa: BLE001  whatever is wrong with it must not hurt the others
-                self._skipped.append(Skipped(name, f"{type(error).__name__}: {error}"))
-
-    def _read(self, distribution: importlib_metadata.Distribution) -> list[Registration]:
-        return [
-            Registration(each.name.lower(), distribution.metadata["Name"], distribution.version, each.value, each)
-            for each in distribution.entry_points
-            if each.group == self.group
-        ]
 
     def _import(self, registration: Registration) -> object:
         try:
             plugin = registration.entry_point.load()
             self._plugins.register(plugin, name=registration.name)
             self._plugins.check_pending()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Taken out again, so that a second attempt fails in the same way.
             self._forget(self._plugins.get_plugin(registration.name))
             raise self._broken(registration.name, f"{type(error).__name__}: {error}") from error
@@ -212,7 +162,9 @@ class ProviderRegistry:
         try:
             return self._call_one(plugin, hook, **arguments)
         except Exception as error:
-            raise self._broken(name, f"{hook} failed: {type(error).__name__}: {error}") from error
+            # A route has seen raw settings, so its error may quote one.
+            said = "" if arguments else f": {error}"
+            raise self._broken(name, f"{hook} failed: {type(error).__name__}{said}") from error
 
     def _call_one(self, plugin: object, hook: str, **arguments: Any) -> object:
         others = [other for other in self._plugins.get_plugins() if other is not plugin]
@@ -222,24 +174,19 @@ class ProviderRegistry:
     def _broken(self, name: str, why: str) -> ProviderLoadError:
         (registration,) = self._scan()[name]
         return ProviderLoadError(
-            f"mail type {name} ({registration}, {registration.value}) cannot be loaded: {why}",
+            f"mail type {name} ({registration}, {registration.value}) cannot be loaded: {' '.join(why.split())}",
             name=name,
             distribution=registration.distribution,
         )
-
-
-def _path_of(distribution: importlib_metadata.Distribution) -> str:
-    return str(getattr(distribution, "_path", distribution))  # the only thing left to name one that cannot be read
 
 
 def _unknown(name: str, installed: list[str], asked: str | None) -> UnknownProviderError:
     import difflib  # noqa: PLC0415  only a mistake pays for it
 
     close = difflib.get_close_matches(name, [each for each in installed if each != asked], n=1)
+    advice = f"install the distribution that brings it, for a provider of ours: pip install postroom-{name}"
     if close:
         advice = f"did you mean {close[0]}?"
-    else:
-        advice = f"install the distribution that brings it, for a provider of ours: pip install postroom-{name}"
     route = f" (chosen by {asked} from its settings)" if asked else ""
     return UnknownProviderError(
         f"Unsupported mail type: {name}{route}. Installed: {', '.join(installed) or 'none'}; {advice}",

@@ -5,14 +5,13 @@ A provider derives from `SenderSettings` and annotates its fields with `str`, `i
 command line, so nothing is typed twice.
 """
 
-import math
-import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 import attrs
 
+from postroom.conversion import Reader, reader_for
 from postroom.errors import MailSettingsError, SettingProblem
 
 
@@ -22,47 +21,6 @@ class Lookup(typing.Protocol):
     def get(self, field: str, /) -> object:
         """Return the raw value, or None if it is not set."""
         ...
-
-
-_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
-_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
-
-
-class Secret:
-    """A string that shows as `***` everywhere and gives its value by `reveal()` alone.
-
-    It cannot be pickled: settings stay in the process that read them.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: "str | Secret") -> None:
-        self._value: str = value._value if isinstance(value, Secret) else value
-
-    def reveal(self) -> str:
-        """Return the value. Call it where the value goes on the wire, and keep no copy."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __copy__(self) -> "Secret":
-        return self
-
-    def __deepcopy__(self, memo: object) -> "Secret":
-        return self
-
-    def __reduce__(self) -> typing.NoReturn:
-        raise TypeError("a Secret is not pickled: build the sender in the process that uses it")
 
 
 def setting(
@@ -77,7 +35,7 @@ def setting(
     Args:
         help: What the field is for, for operators; it is printed in the docs and by the command line.
         env: Environment variable that sets it; the provider's prefix and the field's name in capitals when None.
-        secret: True hides the value everywhere. Annotate such a field with `Secret`.
+        secret: True hides the value everywhere; such a field is annotated with `Secret`.
         missing: What to say when a field without default is not set; "FIELD is required" when None.
     """
     return {"postroom": {"help": help, "env": env, "secret": secret, "missing": missing}}
@@ -138,21 +96,32 @@ class SettingInfo:
 
 
 def describe(settings: type[SenderSettings], prefix: str) -> list[SettingInfo]:
-    """Return the fields of a settings class in their order, with the variables that `prefix` gives them."""
+    """Return the fields of a settings class in their order, with the variables that `prefix` gives them.
+
+    Raises:
+        TypeError: The class is not written as `SenderSettings` says; the text names the field.
+    """
     hints = typing.get_type_hints(settings)
-    return [
-        SettingInfo(
-            field=field.name,
-            variable=_metadata(field)["env"] or prefix + field.name.upper(),
-            help=_metadata(field)["help"],
-            type=_reader(hints[field.name]).says,
-            secret=_metadata(field)["secret"],
-            required=field.default is attrs.NOTHING,
-            missing=_metadata(field)["missing"] or f"{_words(field.name)} is required",
-            default=None if field.default is attrs.NOTHING else field.default,
-        )
-        for field in attrs.fields(settings)
-    ]
+    return [_describe(field, hints.get(field.name), prefix) for field in attrs.fields(settings)]
+
+
+def _describe(field: "attrs.Attribute[Any]", hint: object, prefix: str) -> SettingInfo:
+    said: dict[str, Any] | None = field.metadata.get("postroom")
+    if said is None:
+        raise TypeError(f"settings field {field.name!r} has no metadata=setting(...)")
+    reader = reader_for(field.name, hint)
+    if said["secret"] and not reader.secret:
+        raise TypeError(f"settings field {field.name!r} is secret, but annotated with {hint} instead of Secret")
+    return SettingInfo(
+        field=field.name,
+        variable=said["env"] or prefix + field.name.upper(),
+        help=said["help"],
+        type=reader.says,
+        secret=reader.secret,
+        required=field.default is attrs.NOTHING,
+        missing=said["missing"] or f"{_words(field.name)} is required",
+        default=None if field.default is attrs.NOTHING else field.default,
+    )
 
 
 def load(settings: type[Settings], config: Mapping[str, object], *, provider: str, prefix: str) -> Settings:
@@ -165,117 +134,46 @@ def load(settings: type[Settings], config: Mapping[str, object], *, provider: st
     hints = typing.get_type_hints(settings)
     problems = [SettingProblem(key, None, _unknown(key, known)) for key in config if key not in known]
     values: dict[str, Any] = {}
-    empty: dict[str, Any] = {}  # stands in for what cannot be used, so that check() still sees the rest
     for name, info in known.items():
-        reader = _reader(hints[name])
-        raw = config.get(name)
-        if raw is None or (isinstance(raw, str) and not raw.strip()):
-            if info.required:
-                problems.append(SettingProblem(name, info.variable, info.missing))
-                empty[name] = reader.empty
-            continue
+        reader = reader_for(name, hints[name])
         try:
-            values[name] = reader.read(raw)
-        except ValueError:  # its text could quote the value
-            problems.append(SettingProblem(name, info.variable, f"{_words(name)} must be {reader.says}"))
-            if info.required:
-                empty[name] = reader.empty
+            value = _read(info, reader, config.get(name))
+        except ValueError as error:
+            problems.append(SettingProblem(name, info.variable, str(error)))
+            value = reader.empty if info.required else None  # so that check() still sees the rest
+        if value is not None:
+            values[name] = value
     try:
-        return _construct(settings, values, empty, problems)
+        made = settings(**values)
     except MailSettingsError as error:
         broken = {problem.field for problem in problems}
-        problems += [
-            SettingProblem(problem.field, known[problem.field].variable, problem.reason)
-            for problem in error.problems
-            if problem.field not in broken
-        ]
+        problems += [_named(problem, known) for problem in error.problems if problem.field not in broken]
+    except Exception as error:  # noqa: BLE001  a validator of attrs raises what it likes, and quotes the value
+        if not problems:  # else it may have stumbled over what stands in for a value
+            reason = f"{settings.__name__} refuses the settings with {type(error).__name__}"
+            problems.append(SettingProblem(settings.__name__, None, reason))
+    else:
+        if not problems:
+            return made
     raise MailSettingsError(provider, problems)
 
 
-def _construct(
-    settings: type[Settings], values: dict[str, Any], empty: dict[str, Any], problems: list[SettingProblem]
-) -> Settings:
-    made = settings(**values, **empty)
-    if problems:
-        raise MailSettingsError(settings.__name__)
-    return made
+def _read(info: SettingInfo, reader: Reader, raw: object) -> object:
+    """Return the value, or None if it is not set. A ValueError says what is wrong, without the value."""
+    if raw is None or (isinstance(raw, str) and not raw.strip()):
+        if info.required:
+            raise ValueError(info.missing)
+        return None
+    try:
+        return reader.read(raw)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{_words(info.field)} must be {reader.says}") from None
 
 
-@attrs.frozen
-class _Reader:
-    says: str
-    read: Callable[[object], object]
-    empty: object
-
-
-def _reader(hint: object) -> _Reader:
-    """Return how to read a value of the annotated type."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        (hint,) = (each for each in typing.get_args(hint) if each is not type(None))
-    if typing.get_origin(hint) is Literal:
-        choices = typing.get_args(hint)
-        return _Reader(f"one of {', '.join(choices)}", lambda raw: _read_choice(raw, choices), choices[0])
-    return _READERS[hint]
-
-
-def _read_text(raw: object) -> str:
-    # Blanks around a value come from files and consoles, never from intent. Secrets are left alone.
-    if isinstance(raw, bool | int | float | str):
-        return str(raw).strip()
-    raise ValueError
-
-
-def _read_secret(raw: object) -> Secret:
-    if isinstance(raw, str | Secret):
-        return Secret(raw)
-    raise ValueError
-
-
-def _read_int(raw: object) -> int:
-    if isinstance(raw, bool) or not isinstance(raw, int | str):
-        raise ValueError
-    return int(raw)
-
-
-def _read_float(raw: object) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise ValueError
-    value = float(raw)
-    if not math.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _read_bool(raw: object) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    word = str(raw).strip().lower() if isinstance(raw, int | str) else ""
-    if word not in _TRUE | _FALSE:
-        raise ValueError
-    return word in _TRUE
-
-
-def _read_choice(raw: object, choices: tuple[str, ...]) -> str:
-    word = _read_text(raw).lower()
-    if word not in choices:
-        raise ValueError
-    return word
-
-
-_READERS: dict[object, _Reader] = {
-    str: _Reader("text", _read_text, ""),
-    Secret: _Reader("text", _read_secret, Secret("")),
-    int: _Reader("a whole number", _read_int, 0),
-    float: _Reader("a number", _read_float, 0.0),
-    bool: _Reader("true or false", _read_bool, False),
-}
-
-
-def _metadata(field: "attrs.Attribute[Any]") -> dict[str, Any]:
-    found: dict[str, Any] | None = field.metadata.get("postroom")
-    if found is None:
-        raise TypeError(f"settings field {field.name!r} has no metadata=setting(...)")
-    return found
+def _named(problem: SettingProblem, known: Mapping[str, SettingInfo]) -> SettingProblem:
+    """Return a problem that `check` found, with the variable that sets the field."""
+    info = known.get(problem.field)
+    return attrs.evolve(problem, variable=info.variable if info else None)
 
 
 def _unknown(key: str, known: Mapping[str, SettingInfo]) -> str:

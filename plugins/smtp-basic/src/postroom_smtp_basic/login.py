@@ -1,6 +1,7 @@
 """PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login-00): user name and password in UTF-8."""
 
 import attrs
+
 from postroom import MailAuthError, Secret
 from postroom_smtp.auth import Mechanism, authenticate, offered
 from postroom_smtp.failures import Stage

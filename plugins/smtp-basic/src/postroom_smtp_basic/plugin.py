@@ -1,7 +1,6 @@
 """The entry point `smtp-basic`."""
 
 from postroom import Capability, Provider, Transport, hookimpl
-
 from postroom_smtp_basic.settings import SmtpBasicSettings
 
 
@@ -21,7 +20,6 @@ def postroom_provider() -> Provider:
 def build(settings: SmtpBasicSettings) -> Transport:
     """Build the transport; it logs in only if user name and password are both there."""
     from postroom_smtp.sender import SmtpSender  # noqa: PLC0415  ssl is loaded when mail is configured, not listed
-
     from postroom_smtp_basic.login import log_in  # noqa: PLC0415
 
     username, password = settings.username, settings.password

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import attrs
+
 from postroom import Secret, setting
 from postroom_smtp.settings import SmtpSettings
 
@@ -16,9 +17,11 @@ class SmtpBasicSettings(SmtpSettings):
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between the fields."""
         yield from super().check()
-        if self.auth_type not in (None, "basic"):
+        if (self.auth_type or "basic").lower() != "basic":
             yield "auth_type", "auth type must be basic for smtp-basic"
-        if "\x00" in (self.username or ""):
-            yield "username", "username must not contain NUL (RFC 4616)"
-        if self.password is not None and "\x00" in self.password.reveal():
-            yield "password", "password must not contain NUL (RFC 4616)"
+        password = self.password.reveal() if self.password is not None else ""
+        for field, value in (("username", self.username or ""), ("password", password)):
+            if "\x00" in value:
+                yield field, f"{field} must not contain NUL (RFC 4616)"
+            if any("\ud800" <= char <= "\udfff" for char in value):  # how os.environ shows what it cannot decode
+                yield field, f"{field} must be valid UTF-8"

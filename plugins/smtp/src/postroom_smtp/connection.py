@@ -4,7 +4,7 @@ import contextlib
 import socket
 import ssl
 import time
-from typing import Self
+from typing import Any, Self
 
 _LONGEST_LINE = 8192  # octets; RFC 5321 section 4.5.3.1.5 says 512, real servers say more
 _BLOCK = 65536  # octets written under one time-out; RFC 5321 section 4.5.3.2.5 times each block of the body
@@ -15,11 +15,6 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
-
-    @property
-    def passed(self) -> bool:
-        """True once no time is left."""
-        return time.monotonic() >= self._end
 
     def after(self, seconds: float) -> float:
         """Return the moment `seconds` from now, or the deadline if that comes first."""
@@ -45,18 +40,13 @@ class Connection:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         failure: OSError = ConnectionError("the name has no address")
         for position, (family, kind, protocol, _, address) in enumerate(found):
-            sock = socket.socket(family, kind, protocol)
             try:
                 # A silent first address, often IPv6, leaves time for the next.
-                sock.settimeout(_left(until) / (len(found) - position))
-                sock.connect(address)
+                seconds = _left(until) / (len(found) - position)
+                # Where IPv6 is switched off, not even its socket can be made.
+                return cls(_connect(socket.socket(family, kind, protocol), address, seconds), deadline)
             except OSError as error:
-                sock.close()
                 failure = error
-            else:
-                # Two small writes would otherwise wait for each other: Nagle against delayed acknowledgement.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return cls(sock, deadline)
         raise failure
 
     @property
@@ -109,6 +99,18 @@ class Connection:
         if not data:
             raise ConnectionError("the server closed the connection")
         self._buffer += data
+
+
+def _connect(sock: socket.socket, address: Any, timeout: float) -> socket.socket:
+    try:
+        # Two small writes would otherwise wait for each other: Nagle against delayed acknowledgement.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(timeout)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _left(until: float) -> float:

@@ -18,7 +18,6 @@ from postroom import (
     MailUnavailableError,
     Outcome,
 )
-
 from postroom_smtp.replies import Reply
 from postroom_smtp.tls import TlsMode
 
@@ -52,12 +51,13 @@ _WHAT = {
     Stage.BODY: "the message while it was being sent",
     Stage.FINAL: "the message",
 }
+_TLS_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # a lost connection, as it looks through TLS
 _NOT_LOGGED_IN = (530, 534, 535, 538)  # RFC 4954 section 6
 _UNKNOWN = "The message may have been accepted: look for {} before you send it again"
 
 _UNTRUSTED = "If you trust this server, set SMTP_CA_FILE to the PEM file of its CA"
 _CERTIFICATE = {  # by OpenSSL's X509_V_ERR_ numbers, x509_vfy.h
-    9: "Its certificate is not valid yet: compare the clocks",
+    9: "Compare the clocks of this host and of the server",
     10: "The server needs a new certificate",
     62: "Set SMTP_SERVER to a name that is in the certificate",
     64: "Set SMTP_SERVER to a name that is in the certificate",
@@ -111,6 +111,8 @@ def from_exception(error: Exception, stage: Stage, peer: str, mode: TlsMode, mes
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {error.verify_message}"
+    if isinstance(error, _TLS_ENDED):
+        return "the server closed the connection"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
     if isinstance(error, OSError):
@@ -122,6 +124,8 @@ def _permanent(error: Exception) -> bool:
     """Return True if trying again will not help: the name does not exist, TLS is misconfigured, it is not SMTP."""
     if isinstance(error, socket.gaierror):
         return error.errno != socket.EAI_AGAIN
+    if isinstance(error, _TLS_ENDED):
+        return False
     return isinstance(error, ssl.SSLError) or not isinstance(error, OSError)
 
 

@@ -2,18 +2,18 @@
 
 Our own writer, because the standard library's folds an encoded line end in a subject into a second header line,
 encodes IDN domains into something undeliverable, encodes long `List-Unsubscribe` values, and costs many times more.
-Every function returns whole lines, each ending with CRLF. The message has refused control characters already.
+Every function that writes a header returns whole lines, each ending with CRLF. The message has refused control
+characters already.
 """
 
 import binascii
 import re
-from collections.abc import Iterable, Iterator
-from urllib.parse import quote_from_bytes
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import quote
 
 from postroom import Address
 
-_LINE = 78  # characters, RFC 5322 section 2.1.1
-_ENCODED_WORD = 75  # characters, RFC 2047 section 2; a line that holds one has at most 76
+_LINE = 76  # characters if a line holds an encoded word, RFC 2047 section 2; RFC 5322 would like 78 for the others
 _LONGEST_RUN = 900  # a run without a space cannot be folded, and a line holds 998
 _Q_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!*+-/")  # RFC 2047 section 5 (3)
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -23,11 +23,9 @@ _SIMPLE_FILENAME = re.compile(r"[A-Za-z0-9_.()+-]+(?: [A-Za-z0-9_.()+-]+)*")
 
 def text(name: str, value: str) -> str:
     """Write a header of free text, such as Subject: plain if it can be read back exactly, else as encoded words."""
-    plain = _PRINTABLE.fullmatch(value) and value == value.strip() and "=?" not in value
-    if plain and not _has_long_run(value):
+    if _PRINTABLE.fullmatch(value) and value == value.strip() and "=?" not in value and not _has_long_run(value):
         return verbatim(name, value)
-    room = max(40, _ENCODED_WORD - len(name) - 1)  # the first word shares its line with the name
-    return _fold(name, (f" {word}" for word in encoded_words(value, room)))
+    return _fold(name, [f" {word}" for word in encoded_words(value, _room(name))])
 
 
 def verbatim(name: str, value: str) -> str:
@@ -39,81 +37,86 @@ def addresses(name: str, mailboxes: Iterable[Address]) -> str:
     """Write an address list. Domains are A-labels already; a non-ASCII local part needs SMTPUTF8."""
     words: list[str] = []
     for mailbox in mailboxes:
-        words += [f" {word}" for word in _phrase(mailbox.name)] if mailbox.name else []
+        words += [f" {word}" for word in _phrase(mailbox.name, _room(name))] if mailbox.name else []
         words.append(f" <{mailbox.spec}>," if mailbox.name else f" {mailbox.spec},")
     words[-1] = words[-1].removesuffix(",")
     return _fold(name, words)
 
 
-def with_filename(value: str, filename: str) -> str:
-    """Return a header value with the parameter `filename`, as RFC 2231 has it where it is not simply ASCII."""
+def disposition(kind: str, filename: str) -> str:
+    """Write Content-Disposition, with the file name as RFC 2231 has it where that is not simply ASCII."""
     if _SIMPLE_FILENAME.fullmatch(filename) and len(filename) <= 60:
-        return f'{value}; filename="{filename}"'
-    chunks = list(_percent_chunks(filename))
-    if len(chunks) == 1:
-        return f"{value};\r\n filename*=utf-8''{chunks[0]}"
-    chunks[0] = f"utf-8''{chunks[0]}"
-    return value + "".join(f";\r\n filename*{number}*={chunk}" for number, chunk in enumerate(chunks))
+        parameters = [f'filename="{filename}"']
+    else:
+        first, *others = (quote(chunk, safe="") for chunk in _chunks(filename, _percent_size, 50))
+        parameters = [f"filename*0*=utf-8''{first}"] if others else [f"filename*=utf-8''{first}"]
+        parameters += [f"filename*{number}*={chunk}" for number, chunk in enumerate(others, 1)]
+    return "Content-Disposition: " + ";\r\n ".join([kind, *parameters]) + "\r\n"
 
 
 def encoded_words(value: str, room: int) -> list[str]:
-    """Split `value` into RFC 2047 encoded words of at most `room` characters, never inside a character."""
-    as_q = sum(map(_q_size, value)) <= len(value.encode()) * 4 / 3
-    payload = room - len("=?utf-8?b??=")
-    words: list[str] = []
-    chunk, size = "", 0
-    for char in value:
-        cost = _q_size(char) if as_q else len(char.encode())
-        if size + cost > (payload if as_q else payload // 4 * 3):
-            words.append(chunk)
-            chunk, size = "", 0
-        chunk += char
-        size += cost
-    words.append(chunk)
-    return [f"=?utf-8?q?{_q(word)}?=" if as_q else f"=?utf-8?b?{_b(word)}?=" for word in words]
+    """Split `value` into RFC 2047 encoded words of at most `room` characters, in the shorter encoding for the whole."""
+    payload = room - len("=?utf-8?q??=")
+    if sum(map(_q_size, value)) <= len(value.encode()) * 4 / 3:
+        return [f"=?utf-8?q?{_q(chunk)}?=" for chunk in _chunks(value, _q_size, payload)]
+    return [f"=?utf-8?b?{_b(chunk)}?=" for chunk in _chunks(value, _octets, payload // 4 * 3)]
+
+
+def _room(name: str) -> int:
+    """Return how long an encoded word may be that shares its line with the name of the header."""
+    return max(40, _LINE - len(f"{name}: "))  # a name so long that less is left spoils its own line only
+
+
+def _chunks(value: str, size: Callable[[str], int], room: int) -> Iterator[str]:
+    """Cut `value` into pieces that take at most `room`, never inside a character."""
+    start = used = 0
+    for position, char in enumerate(value):
+        used += size(char)
+        if used > room:
+            yield value[start:position]
+            start, used = position, size(char)
+    yield value[start:]
+
+
+def _octets(char: str) -> int:
+    return len(char.encode())
+
+
+def _percent_size(char: str) -> int:
+    return len(quote(char, safe=""))
 
 
 def _q_size(char: str) -> int:
-    return 1 if char in _Q_SAFE or char == " " else 3 * len(char.encode())
+    return 1 if char in _Q_SAFE or char == " " else 3 * _octets(char)
 
 
-def _q(word: str) -> str:
+def _q(chunk: str) -> str:
     return "".join(
-        char if char in _Q_SAFE else "_" if char == " " else "".join(f"={byte:02X}" for byte in char.encode())
-        for char in word
+        char if char in _Q_SAFE else "_" if char == " " else "".join(f"={octet:02X}" for octet in char.encode())
+        for char in chunk
     )
 
 
-def _b(word: str) -> str:
-    return binascii.b2a_base64(word.encode(), newline=False).decode()
+def _b(chunk: str) -> str:
+    return binascii.b2a_base64(chunk.encode(), newline=False).decode()
 
 
-def _phrase(name: str) -> list[str]:
+def _phrase(name: str, room: int) -> list[str]:
+    """Return a display name as the words between which it may be folded; encoded and plain ones never mix."""
     if "=?" not in name:
         if _ATOMS.fullmatch(name) and not _has_long_run(name):
             return name.split(" ")
         if _PRINTABLE.fullmatch(name) and name == name.strip() and len(name) <= _LINE:
             return ['"' + re.sub(r'(["\\])', r"\\\1", name) + '"']
-    return encoded_words(name, _ENCODED_WORD - len("Reply-To:"))
+    return encoded_words(name, room)
 
 
 def _has_long_run(value: str) -> bool:
     return len(value) > _LONGEST_RUN and any(len(run) > _LONGEST_RUN for run in re.findall(r" *[^ ]+", value))
 
 
-def _percent_chunks(filename: str) -> Iterator[str]:
-    chunk = ""
-    for char in filename:
-        quoted = quote_from_bytes(char.encode(), safe="")
-        if len(chunk) + len(quoted) > 50:
-            yield chunk
-            chunk = ""
-        chunk += quoted
-    yield chunk
-
-
 def _fold(name: str, words: Iterable[str]) -> str:
-    """Join words, each with its leading blanks, into lines of at most 78 characters where that is possible."""
+    """Join words, each with its leading blanks, into lines of at most 76 characters where that is possible."""
     lines = [name + ":"]
     for word in words:
         # The first word follows the name: a line of nothing but the name upsets some receivers.

@@ -12,12 +12,12 @@ import hashlib
 import re
 
 import attrs
-from postroom import Attachment, MailMessage
 
+from postroom import Attachment, MailMessage
 from postroom_smtp import headers
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_LONG_LINE = re.compile(rb"[^\r\n]{999}")  # RFC 5322 section 2.1.1
+_LONG_LINE = re.compile(rb"^[^\r\n]{999}", re.MULTILINE)  # RFC 5322 section 2.1.1
 _NOT_7BIT = re.compile(rb"[^\t\r\n -~]")
 # "=_" can stand in neither base64 nor quoted-printable, so a boundary that begins with it is never part of a body.
 _BOUNDARY_MARK = "=_"
@@ -65,21 +65,22 @@ def _head(message: MailMessage) -> str:
 
 def _content(message: MailMessage) -> _Part:
     boundary = _BOUNDARY_MARK + hashlib.sha256(message.id.encode()).hexdigest()[:24]
-    inline = [attachment for attachment in message.attachments if attachment.inline]
-    others = [attachment for attachment in message.attachments if not attachment.inline]
-    html = _text(message.html, "html") if message.html is not None else None
-    if html is not None and inline:
-        html = _multipart("related", f"{boundary}_r", [html, *(_attachment(each, boundary) for each in inline)])
-        inline = []
-    bodies = [_text(message.text, "plain")] if message.text is not None else []
-    if html is not None:
-        bodies.append(html)
-    body = bodies[0] if len(bodies) == 1 else _multipart("alternative", f"{boundary}_a", bodies)
-    files = [_attachment(each, boundary) for each in (*inline, *others)]
-    return _multipart("mixed", f"{boundary}_m", [body, *files]) if files else body
+    inline = [_attachment(each, boundary) for each in message.attachments if each.inline]
+    others = [_attachment(each, boundary) for each in message.attachments if not each.inline]
+    bodies = [] if message.text is None else [_text(message.text, "plain")]
+    if message.html is not None:
+        html = [_text(message.html, "html"), *inline]
+        # RFC 2387 section 3.1 demands the type.
+        bodies.append(_multipart('related; type="text/html"', f"{boundary}_r", html))
+    else:
+        others = inline + others
+    return _multipart("mixed", f"{boundary}_m", [_multipart("alternative", f"{boundary}_a", bodies), *others])
 
 
 def _multipart(subtype: str, boundary: str, parts: list[_Part]) -> _Part:
+    """Join parts; one part alone stays as it is."""
+    if len(parts) == 1:
+        return parts[0]
     body: list[bytes] = []
     for part in parts:
         body += [f"--{boundary}\r\n{part.headers}\r\n".encode(), *part.body, b"\r\n"]
@@ -100,24 +101,26 @@ def _text(text: str, subtype: str) -> _Part:
 
 
 def _attachment(attachment: Attachment, boundary: str) -> _Part:
-    kind, encoding, data = attachment.content_type, "base64", b""
+    kind, encoding, data = _encoded(attachment, boundary)
+    lines = [
+        f"Content-Type: {kind}\r\n",
+        f"Content-Transfer-Encoding: {encoding}\r\n",
+        headers.disposition("inline" if attachment.inline else "attachment", attachment.filename),
+        f"Content-ID: <{attachment.content_id}>\r\n" if attachment.content_id else "",
+    ]
+    return _Part("".join(lines), [data])
+
+
+def _encoded(attachment: Attachment, boundary: str) -> tuple[str, str, bytes]:
+    """Return the content type, the transfer encoding, and the content in that encoding."""
+    kind = attachment.content_type
     if kind.lower().startswith("message/"):
         # RFC 2046 section 5.2.1 forbids base64 here. What 7bit cannot hold travels as an ordinary file.
         data = re.sub(rb"\r\n|\r|\n", b"\r\n", attachment.content)
         if _is_7bit(data) and boundary.encode() not in data:
-            encoding = "7bit"
-        else:
-            kind = "application/octet-stream"
-    if encoding == "base64":
-        data = _base64(attachment.content)
-    disposition = "inline" if attachment.inline else "attachment"
-    lines = [
-        f"Content-Type: {kind}\r\n",
-        f"Content-Transfer-Encoding: {encoding}\r\n",
-        headers.with_filename(f"Content-Disposition: {disposition}", attachment.filename) + "\r\n",
-        f"Content-ID: <{attachment.content_id}>\r\n" if attachment.content_id else "",
-    ]
-    return _Part("".join(lines), [data])
+            return kind, "7bit", data
+        kind = "application/octet-stream"
+    return kind, "base64", _base64(attachment.content)
 
 
 def _is_7bit(data: bytes) -> bool:
@@ -130,8 +133,9 @@ def _mostly_ascii(data: bytes) -> bool:
 
 
 def _quoted_printable(data: bytes) -> bytes:
-    # binascii writes soft line breaks as bare LF unless the first line end that it sees is CRLF, so it always sees one.
-    return binascii.b2a_qp(data + b"\r\n").removesuffix(b"\r\n")
+    # Line by line, because binascii guesses the line end of soft breaks, and a blank before a line end makes a line of
+    # 77 characters.
+    return b"\r\n".join(binascii.b2a_qp(line).replace(b"\n", b"\r\n") for line in data.split(b"\r\n"))
 
 
 def _base64(data: bytes) -> bytes:

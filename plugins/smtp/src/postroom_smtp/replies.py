@@ -1,15 +1,17 @@
 """SMTP replies: RFC 5321 section 4.2, with the enhanced codes of RFC 3463, read within bounds."""
 
 import re
+from collections.abc import Collection
 
 import attrs
 
 from postroom_smtp.connection import Connection
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+_ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 _MOST_LINES = 100  # the longest real EHLO reply has about thirty
 _TEXT_LIMIT = 200  # characters that are shown to people
+_SHORTEST_PIECE = 8  # characters of a secret that are recognised where it is cut or wrapped
 
 
 class ProtocolError(Exception):
@@ -50,12 +52,13 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))
 
 
-def read_reply(connection: Connection, timeout: float) -> Reply:
+def read_reply(connection: Connection, timeout: float, hidden: Collection[str] = ()) -> Reply:
     """Read one whole reply, however it is cut into segments.
 
     Args:
         connection: Where to read.
         timeout: Seconds for the whole reply, so that a server that drips bytes does not hold us.
+        hidden: Secrets, as `clean` leaves them, that are neither in the reply nor in an error.
 
     Raises:
         ProtocolError: It is not a reply, its lines disagree, or it does not end.
@@ -69,9 +72,9 @@ def read_reply(connection: Connection, timeout: float) -> Reply:
         line = connection.read_line(until)
         found = _LINE.fullmatch(line)
         if found is None or code not in (None, found[1]):
-            raise ProtocolError(_describe(line))
+            raise ProtocolError(_describe(line, hidden))
         code = found[1]
-        lines.append(clean(found[3]))
+        lines.append(_conceal(clean(found[3]), hidden))
         if found[2] != b"-":
             return Reply(int(code), tuple(lines))
     raise ProtocolError(f"the reply has more than {_MOST_LINES} lines")
@@ -82,7 +85,24 @@ def clean(raw: bytes) -> str:
     return "".join(char if char.isprintable() else "?" for char in raw.decode("utf-8", "replace").strip())
 
 
-def _describe(line: bytes) -> str:
+def _conceal(text: str, hidden: Collection[str]) -> str:
+    """Return `text` without the secrets and without long pieces of them: servers quote, cut and wrap what they got."""
+    for secret in hidden:
+        size = min(len(secret), _SHORTEST_PIECE)
+        shown, at = "", 0
+        while at < len(text):
+            end = at + size
+            if end > len(text) or text[at:end] not in secret:
+                shown, at = shown + text[at], at + 1
+                continue
+            while end < len(text) and text[at : end + 1] in secret:
+                end += 1
+            shown, at = shown + "***", end
+        text = shown
+    return text
+
+
+def _describe(line: bytes, hidden: Collection[str]) -> str:
     if line.startswith((b"\x15\x03", b"\x16\x03")):  # a TLS alert or handshake record, RFC 8446 section 5.1
         return "the server speaks TLS where plain text is expected"
-    return f"not an SMTP reply: {clean(line[:60])!r}"
+    return f"not an SMTP reply: {_conceal(clean(line), hidden)[:60]!r}"

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable, Iterator
 
 from postroom import MailError, MailMessage, MailMessageError, Receipt
-
 from postroom_smtp import tls
 from postroom_smtp.connection import Connection, Deadline
 from postroom_smtp.failures import Stage, from_exception

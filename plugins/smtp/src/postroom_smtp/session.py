@@ -8,11 +8,11 @@ import socket
 import ssl
 
 import attrs
-from postroom import MailConnectionError
 
+from postroom import MailConnectionError
 from postroom_smtp.connection import Connection
 from postroom_smtp.failures import Stage, from_reply
-from postroom_smtp.replies import ProtocolError, Reply, read_reply
+from postroom_smtp.replies import ProtocolError, Reply, clean, read_reply
 
 _log = logging.getLogger("postroom.smtp.session")
 _NO_EHLO = (500, 502, 504)  # RFC 5321 section 3.2: such a server may still know HELO
@@ -106,8 +106,8 @@ class Session:
 
     def hide(self, secret: str) -> None:
         """Never show `secret` in a reply again: some servers quote what they were sent."""
-        if secret:
-            self._hidden.append(secret)
+        if shown := clean(secret.encode()):
+            self._hidden.append(shown)
 
     def command(self, stage: Stage, line: str, *, shown: str | None = None) -> Reply:
         """Send one command and return its reply, whatever it says.
@@ -177,15 +177,13 @@ class Session:
         self._connection.close()
 
     def _raise_verdict(self) -> None:
-        reply = read_reply(self._connection, 1.0)
+        reply = read_reply(self._connection, 1.0, self._hidden)
         if reply.code >= 400:
             raise from_reply(reply, Stage.BODY, self.peer)
 
     def _read(self, stage: Stage) -> Reply:
         timeout = self.timeouts.final if stage is Stage.FINAL else self.timeouts.command
-        reply = read_reply(self._connection, timeout)
-        for secret in self._hidden:
-            reply = Reply(reply.code, tuple(line.replace(secret, "***") for line in reply.lines))
+        reply = read_reply(self._connection, timeout, self._hidden)
         _log.debug("%s <- %s", self.peer, reply)
         return reply
 

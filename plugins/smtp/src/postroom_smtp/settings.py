@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
-from postroom import SenderSettings, setting
 
+from postroom import SenderSettings, setting
 from postroom_smtp import tls
 from postroom_smtp.tls import TlsMode
 
 _NEEDED = "SMTP server and port are required"
-_NOT_A_HOST = re.compile(r"[\s/@\[\]]|^[^:]+:\d*$")
+_HOST = re.compile(
+    r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?"  # a name or an IPv4 address
+    r"|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}(%[A-Za-z0-9_.-]+)?"  # an IPv6 address
+)
 _EHLO_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Za-z:.]+\]")  # RFC 5321 section 4.1.2
 
 
@@ -53,11 +56,7 @@ class SmtpSettings(SenderSettings):
         yield from super().check()
         if not 1 <= self.port <= 65535:
             yield "port", "port must be from 1 to 65535"
-        if (
-            not self.server.isascii()
-            or re.search(r"[\s/@\[\]]", self.server)
-            or re.fullmatch(r"[^:]+:\d*", self.server)
-        ):
+        if not _HOST.fullmatch(self.server):
             yield "server", "server must be a host name or address in ASCII, without scheme, user, port or brackets"
         if self.opportunistic_tls and not self.use_tls and self.tls_mode is None:
             yield "use_tls", "Opportunistic TLS requires TLS to be enabled"

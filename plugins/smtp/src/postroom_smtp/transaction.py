@@ -4,11 +4,13 @@ Body and final dot are written apart. Before the dot nothing can have been accep
 """
 
 import attrs
-from postroom import MailMessageError, MailRecipientsError, Refusal
 
+from postroom import MailMessageError, MailRecipientsError, Refusal
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import ProtocolError, Reply
 from postroom_smtp.session import Session
+
+_LONGEST_SIZE = 20  # digits, RFC 1870 section 3
 
 
 @attrs.frozen
@@ -61,7 +63,7 @@ def transact(session: Session, envelope: Envelope, content: bytes) -> Accepted:
 def _mail(session: Session, envelope: Envelope, content: bytes) -> None:
     limit = session.extensions.get("SIZE", "")
     command = f"MAIL FROM:<{envelope.sender}>"
-    if limit.isdecimal():
+    if limit.isdecimal() and len(limit) <= _LONGEST_SIZE:
         if 0 < int(limit) < len(content):
             raise MailMessageError(f"the message has {len(content)} octets, {session.peer} takes {limit} (SIZE)")
         command += f" SIZE={len(content)}"

@@ -1,0 +1,271 @@
+"""Addresses: what is one, what is not, and what it looks like."""
+
+import copy
+import pickle
+import time
+
+import attrs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from postroom import Address, MailMessageError
+from postroom.address import quote
+
+# Anything that can stand in a name or before the @, with what the syntax is made of more often than chance has it.
+_TEXT = st.text(st.one_of(st.sampled_from('"\\<>@,.() ;:=?\t\u00a0\u3000éß'), st.characters()), max_size=20)
+_DOMAIN = st.one_of(
+    st.sampled_from(["example.com", "Example.COM", "straße.de", "例え.jp", "[127.0.0.1]", "[IPv6:::1]", "x", "a_b.c"]),
+    st.text(max_size=12),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "local_part", "domain", "name"),
+    [
+        ("grace@example.com", "grace", "example.com", ""),
+        ("  grace@example.com  ", "grace", "example.com", ""),
+        ("<grace@example.com>", "grace", "example.com", ""),
+        ("< grace@example.com >", "grace", "example.com", ""),
+        ("Grace Hopper <grace@example.com>", "grace", "example.com", "Grace Hopper"),
+        ("Grace Hopper<grace@example.com>", "grace", "example.com", "Grace Hopper"),
+        ('"Hopper, Grace" <grace@example.com>', "grace", "example.com", "Hopper, Grace"),
+        (r'"Grace \"Amazing\" Hopper" <grace@example.com>', "grace", "example.com", 'Grace "Amazing" Hopper'),
+        ('Grace "Amazing" Hopper <grace@example.com>', "grace", "example.com", "Grace Amazing Hopper"),
+        ('" Grace " <grace@example.com>', "grace", "example.com", " Grace "),
+        ('"<ada@example.com>" <grace@example.com>', "grace", "example.com", "<ada@example.com>"),
+        ("Grace (the amazing) Hopper <grace@example.com>", "grace", "example.com", "Grace (the amazing) Hopper"),
+        ("Hopper (Ltd. <grace@example.com>", "grace", "example.com", "Hopper (Ltd."),
+        ('"grace hopper"@example.com', "grace hopper", "example.com", ""),
+        ('"a@b, <c>"@example.com', "a@b, <c>", "example.com", ""),
+        ('Grace <"a@b>"@example.com>', "a@b>", "example.com", "Grace"),
+        ('"grace"@example.com', "grace", "example.com", ""),
+        ('""@example.com', None, None, None),
+        ("名字 <grace@example.com>", "grace", "example.com", "名字"),
+        ("grüße@example.com", "grüße", "example.com", ""),
+        ("o'hara+tag!#$%&*/=?^_`{|}~-@example.com", "o'hara+tag!#$%&*/=?^_`{|}~-", "example.com", ""),
+        ("grace@EXAMPLE.Com", "grace", "example.com", ""),
+        ("Grace@example.com", "Grace", "example.com", ""),
+        ("root@localhost", "root", "localhost", ""),
+        ("grace@[127.0.0.1]", "grace", "[127.0.0.1]", ""),
+        ("grace@[IPv6:2001:db8::1]", "grace", "[IPv6:2001:db8::1]", ""),
+    ],
+)
+def test_parse_reads_what_people_write(text: str, local_part: str | None, domain: str, name: str) -> None:
+    """One mailbox is read in every form that RFC 5322 allows, and in the sloppy ones of real life."""
+    if local_part is None:
+        with pytest.raises(MailMessageError, match="nothing stands before the @"):
+            Address.parse(text)
+    else:
+        assert Address.parse(text) == Address(local_part, domain, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "holds 0 addresses"),
+        (" , ", "holds 0 addresses"),
+        ("a@example.com, b@example.com", "holds 2 addresses"),
+        ("grace", "no @"),
+        ("Grace Hopper", "no @"),
+        ("Grace <grace>", "no @"),
+        ("<>", "no @"),
+        ("@example.com", "cannot stand before the @"),
+        ("grace@", "'' is not a domain"),
+        ("gr ace@example.com", "cannot stand before the @"),
+        (".grace@example.com", "cannot stand before the @"),
+        ("grace.@example.com", "cannot stand before the @"),
+        ("gr..ace@example.com", "cannot stand before the @"),
+        ("gr\u00a0ace@example.com", "cannot stand before the @"),
+        ('"grace"hopper@example.com', "cannot stand before the @"),
+        ("a@b@example.com", "cannot stand before the @"),
+        ("grace(comment)@example.com", "cannot stand before the @"),
+        ("grace@example.com (Grace)", "is not a domain"),
+        ("grace@exa mple.com", "is not a domain"),
+        ("grace@example..com", "is not a domain"),
+        ("grace@.example.com", "is not a domain"),
+        ("grace@-example.com", "is not a domain"),
+        ("grace@example.com.", "is not a domain"),
+        ("grace@[127.0.0.1", "is not a domain"),
+        ("grace@[example.com]", "is not a domain"),
+        (f"grace@{'a' * 64}.com", "is not a domain"),
+        (f"{'a' * 65}@example.com", "longer than 64 octets"),
+        (f"{'é' * 33}@example.com", "longer than 64 octets"),
+        (f"grace@{'.'.join(['a' * 60] * 5)}", "longer than 254 octets"),
+        ("<a@example.com> <b@example.com>", "only once"),
+        ("a@example.com <b@example.com> <c@example.com>", "only once"),
+        ("Grace < Hopper <grace@example.com>", "only once"),
+        ("<grace@example.com> Grace", "cannot stand before the @"),
+        ("<grace@example.com", "cannot stand before the @"),
+        ("grace@example.com>", "is not a domain"),
+        ('Grace 5" Hopper <grace@example.com>', "cannot stand before the @"),
+        ('x" grace@example.com>', "cannot stand before the @"),
+        ('"Grace <grace@example.com>', "cannot stand before the @"),
+        ("a@b.c\r\nBcc: d@e.f", "control character"),
+        ("Grace\x00 <grace@example.com>", "control character"),
+        ("Grace\tHopper <grace@example.com>", "control character"),
+        ("Grace\ud800 <grace@example.com>", "lone surrogate"),
+        ("=?utf-8?q?Grace=0AHopper?= <grace@example.com>", "encoded line end"),
+        ("grace@exa\u2028mple.com", "not a domain"),
+        ("grace@ü-.de", "not a domain"),
+        ("grace@☃☃☃☃.\u0301com", "not a domain"),
+    ],
+)
+def test_parse_refuses_what_is_not_one_address(text: str, reason: str) -> None:
+    """What is not exactly one mailbox is refused with the reason, in one line."""
+    with pytest.raises(MailMessageError, match=reason) as caught:
+        Address.parse(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "alabel"),
+    [
+        ("straße.de", "xn--strae-oqa.de"),
+        ("STRASSE.de", "strasse.de"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("βόλος.com", "xn--nxasmm1c.com"),
+        ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
+        ("ｅｘａｍｐｌｅ.com", "example.com"),
+        ("xn--strae-oqa.de", "xn--strae-oqa.de"),
+    ],
+)
+def test_domains_are_a_labels_by_idna_2008(written: str, alabel: str) -> None:
+    """A non-ASCII domain becomes the A-labels of IDNA 2008, which keeps the ß that IDNA 2003 turned into ss."""
+    assert Address.parse(f"grace@{written}").spec == f"grace@{alabel}"
+
+
+def test_a_list_is_separated_by_commas_outside_of_quotes() -> None:
+    """Commas separate, commas in a quoted name or local part do not, and empty items are passed over."""
+    text = ', a@example.com,, "Hopper, Grace" <g@example.com> , "x,y"@example.com,'
+    assert [str(each) for each in Address.parse_list(text)] == [
+        "a@example.com",
+        '"Hopper, Grace" <g@example.com>',
+        '"x,y"@example.com',
+    ]
+
+
+def test_an_empty_list_holds_nobody() -> None:
+    """A text without any address is an empty list, not an error."""
+    assert Address.parse_list(" , ,") == ()
+
+
+def test_one_bad_item_refuses_the_list() -> None:
+    """A list with one item that is no address is refused, so that nobody is lost silently."""
+    with pytest.raises(MailMessageError, match="'bogus' is not an address"):
+        Address.parse_list("a@example.com, bogus")
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        (Address("grace", "example.com"), "grace@example.com"),
+        (Address("grace", "example.com", "Grace Hopper"), "Grace Hopper <grace@example.com>"),
+        (Address("grace", "example.com", "Hopper, Grace"), '"Hopper, Grace" <grace@example.com>'),
+        (Address("grace", "example.com", 'a"b\\c'), r'"a\"b\\c" <grace@example.com>'),
+        (Address("grace", "example.com", " x"), '" x" <grace@example.com>'),
+        (Address("grace hopper", "example.com"), '"grace hopper"@example.com'),
+        (Address('a"b', "example.com"), r'"a\"b"@example.com'),
+        (Address("\u00a0", "example.com"), '"\u00a0"@example.com'),
+        (Address("grüße", "example.com", "名字"), "名字 <grüße@example.com>"),
+    ],
+)
+def test_str_is_what_people_write(address: Address, text: str) -> None:
+    """`str` shows the mailbox with quotes where they are needed, and only there."""
+    assert str(address) == text
+
+
+def test_quote_makes_a_quoted_string() -> None:
+    """`quote` escapes what would end the string early."""
+    assert quote('a"b\\c') == r'"a\"b\\c"'
+
+
+@given(local_part=_TEXT, domain=_DOMAIN, name=_TEXT)
+@example(local_part="\u3000", domain="example.com", name="\u3000x")
+@example(local_part="a", domain="example.com", name="\\")
+@example(local_part="<", domain="[IPv6:::1]", name='">')
+def test_what_str_shows_parses_to_the_same_address(local_part: str, domain: str, name: str) -> None:
+    """Any address that can be made is the one that its text parses to, also as an item of a list."""
+    try:
+        address = Address(local_part, domain, name)
+    except MailMessageError:
+        return
+    assert Address.parse(str(address)) == address
+    assert Address.parse_list(f"{address},, {address.spec}") == (address, attrs.evolve(address, name=""))
+
+
+@given(st.one_of(_TEXT, st.text(st.sampled_from('ab@.,<>"\\ ()='), max_size=30)))
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    """Whatever the text, `parse` returns an address without control characters or raises `MailMessageError`."""
+    try:
+        address = Address.parse(text)
+    except MailMessageError as error:
+        said = str(error)
+    else:
+        said = str(address)
+        assert "@" in address.spec
+        assert address.domain.isascii()
+    assert not set("\r\n\0") & set(said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=?a?q?" * 20000,
+        "(" * 50000,
+        '"' * 50000,
+        "<" * 50000,
+        "\\" * 50000,
+        "@" * 50000,
+        "a@b," * 20000,
+        "a." * 25000,
+        '"\\' * 25000,
+        '<"' * 25000,
+        '<\\"' * 20000,
+        "<a" * 25000,
+        '<""' * 20000,
+        "<" + '""' * 25000,
+        "a" + " " * 50000 + "b@example.com",
+        "<" + " " * 50000 + "x",
+        " " * 50000,
+        "a@" + "ü" * 50000,
+        "a@" + "ü." * 25000,
+        "a@" + "a." * 25000,
+    ],
+    ids=lambda text: repr(text[:6]),
+)
+def test_hostile_text_is_dealt_with_at_once(text: str) -> None:
+    """Long nested quotes, brackets, blanks and dots cost no more than their length."""
+    start = time.monotonic()
+    try:
+        said = ""
+        assert len(Address.parse_list(text)) in (0, 20000)
+    except MailMessageError as error:
+        said = str(error)
+    assert time.monotonic() - start < 5
+    assert len(said) < 1000
+
+
+@pytest.mark.parametrize("value", [None, 5, b"grace@example.com", ["grace@example.com"]])
+def test_what_is_not_text_is_refused(value: object) -> None:
+    """An address is text; anything else is refused with its type."""
+    with pytest.raises(MailMessageError, match=f"must be text, not {type(value).__name__}"):
+        Address.parse(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("parts", [(5, "example.com"), ("grace", 5), ("grace", "example.com", 5)])
+def test_parts_that_are_not_text_are_refused(parts: tuple[object, ...]) -> None:
+    """Each part of an address is text."""
+    with pytest.raises(MailMessageError, match="must be text, not int"):
+        Address(*parts)  # type: ignore[arg-type]
+
+
+def test_an_address_is_frozen_and_a_value() -> None:
+    """Addresses cannot be changed, are equal by their parts, and can be keys, copied and pickled."""
+    address = Address.parse("Grace <grace@example.com>")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        address.name = "Ada"  # type: ignore[misc]
+    for twin in (copy.deepcopy(address), pickle.loads(pickle.dumps(address)), attrs.evolve(address)):
+        assert twin == address
+        assert hash(twin) == hash(address)

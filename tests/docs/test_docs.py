@@ -1,0 +1,119 @@
+"""The docs tell the truth: their code and commands run, and the settings and classes that they name exist."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+import postroom
+from certificates import Certificates
+from postroom import ProviderRegistry, describe
+from smtp_servers import RealServer
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "core" / "README.md",
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def run_commands(example: Example) -> None:
+    """Run each line of a console block that begins with a dollar sign."""
+    for line in str(example.parsed).splitlines():
+        prompt, program, *arguments = shlex.split(line)
+        assert (prompt, program) == ("$", "postroom"), "console blocks hold our own command and nothing else"
+        command = [sys.executable, "-m", "postroom_cli", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+PARSER = Sybil([PythonCodeBlockParser(), CodeBlockParser("console", run_commands)])
+
+
+@pytest.fixture
+def application(ca: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealServer]:
+    """Yield a server that demands TLS and a login, with folder and environment as the pages assume them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    monkeypatch.setattr("postroom.factory._default", {})  # observers of one page stay with that page
+    with RealServer(tls=ca.good, login=("no-reply@example.com", "a password")) as server:
+        variables = {
+            "MAIL_TYPE": "smtp",
+            "MAIL_DEFAULT_SEND_FROM": "Example <no-reply@example.com>",
+            "SMTP_SERVER": server.host,
+            "SMTP_PORT": str(server.port),
+            "SMTP_USERNAME": "no-reply@example.com",
+            "SMTP_PASSWORD": "a password",
+            "SMTP_TLS_MODE": "starttls",
+            "SMTP_CA_FILE": ca.ca_file,
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_example_of_a_page_runs(page: Path, application: RealServer) -> None:
+    """The Python and console blocks of a page run, from top to bottom."""
+    for example in PARSER.parse(page).examples():
+        example.evaluate()
+
+
+def test_the_quickstart_delivers(application: RealServer) -> None:
+    """Each mail that the quickstart sends arrives."""
+    for example in PARSER.parse(ROOT / "docs" / "quickstart.md").examples():
+        example.evaluate()
+    subjects = [re.findall(rb"^Subject: (.*)\r$", mail.content, re.MULTILINE) for mail in application.messages]
+    assert subjects == [[b"Hello"], [b"Your code"], [b"Report"], [b"Report"]]
+
+
+def test_every_variable_in_the_docs_is_a_setting() -> None:
+    """A variable that a page names is read by a provider."""
+    provider = ProviderRegistry().provider("smtp-basic", {})
+    known = {info.variable for info in describe(provider.settings, provider.env_prefix)} | {"MAIL_TYPE"}
+    assert {*re.findall(r"\b(?:SMTP|MAIL)_[A-Z_]*[A-Z]\b", TEXT)} <= known
+
+
+def test_the_page_on_smtp_has_every_setting() -> None:
+    """The page on SMTP gets one row for each setting, made from the settings class."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import hooks  # noqa: PLC0415  not a package: MkDocs loads it by its path
+    finally:
+        sys.path.pop(0)
+    provider = ProviderRegistry().provider("smtp-basic", {})
+    page = hooks.on_page_markdown((ROOT / "docs" / "smtp.md").read_text(encoding="utf-8"))
+    for info in describe(provider.settings, provider.env_prefix):
+        assert f"| `{info.variable}` | `{info.field}` | {info.help} |" in page
+
+
+def test_every_error_is_explained() -> None:
+    """The page on errors has a row for each error class."""
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    explained = {*re.findall(r"^\| ` ?(\w+Error)`", page, re.MULTILINE)}
+    assert explained == {name for name in postroom.__all__ if name.endswith("Error")}
+
+
+def test_every_logger_is_listed() -> None:
+    """The page on logging names every logger, and no other."""
+    sources = [*(ROOT / "core").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    page = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"^\| `([\w.]+)`", page, re.MULTILINE)} == {*re.findall(r'getLogger\("([\w.]+)"\)', code)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_files_lead_somewhere(page: Path) -> None:
+    """A relative link or picture of a page exists."""
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), target

@@ -1,0 +1,196 @@
+"""The dialogue up to the first message: greeting, EHLO, HELO, and what the log shows of it."""
+
+import logging
+import re
+import socket
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from postroom import MailMessageError, MailRejectedError
+from postroom_smtp.connection import Connection, Deadline
+from postroom_smtp.failures import Stage
+from postroom_smtp.session import Session, Timeouts
+from smtp_checks import PASSWORD, USER, error_of, message, sender
+from smtp_servers import ScriptedServer
+
+
+def test_the_dialogue_has_each_command_once_and_in_order(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """One command at a time, one QUIT at the end, one connection for one message."""
+    server = scripted_server()
+    with sender(server.settings(local_hostname="app.example.com")) as made:
+        made.deliver(message(cc="bob@example.com"))
+    assert [re.sub(r"SIZE=\d+", "SIZE=n", command) for command in server.wait().commands] == [
+        "EHLO app.example.com",
+        "MAIL FROM:<grace@example.com> SIZE=n",
+        "RCPT TO:<ada@example.com>",
+        "RCPT TO:<bob@example.com>",
+        "DATA",
+        "QUIT",
+    ]
+    assert server.connections == 1
+
+
+def test_every_message_has_a_connection_of_its_own(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """A sender can be used again, after `close` too."""
+    server = scripted_server()
+    made = sender(server.settings())
+    made.deliver(message())
+    made.close()
+    made.close()
+    made.deliver(message())
+    assert server.wait().connections == 2
+    assert len(server.bodies) == 2
+
+
+def test_check_connection_offers_no_message(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """The probe introduces itself, logs in and says good-bye."""
+    server = scripted_server()
+    with sender(server.settings(username=USER, password=PASSWORD)) as made:
+        made.check_connection()
+        assert server.wait().verbs == ["EHLO", "AUTH", "QUIT"]
+        assert made.test_connection()
+        assert made.is_configured()
+    assert server.wait().verbs == ["EHLO", "AUTH", "QUIT"] * 2
+
+
+def test_every_line_ends_with_crlf(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """Commands and body have no bare CR and no bare LF: what lets one through can be made to smuggle messages."""
+    server = scripted_server()
+    with sender(server.settings(username=USER, password=PASSWORD)) as made:
+        made.deliver(message(text="unix\nmac\rwindows\r\nend", html="<p>\n.\r</p>"))
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", server.wait().received)
+
+
+def test_the_name_of_the_settings_introduces_us(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """SMTP_LOCAL_HOSTNAME is said to EHLO, and to HELO."""
+    server = scripted_server({"EHLO": b"502 what?\r\n"})
+    with sender(server.settings(local_hostname="[192.0.2.1]")) as made:
+        made.deliver(message())
+    assert server.wait().commands[:2] == ["EHLO [192.0.2.1]", "HELO [192.0.2.1]"]
+
+
+def test_without_a_name_this_host_introduces_itself(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """A full host name, or our own address as a literal, as RFC 5321 section 4.1.1.1 wants it; never a bare label."""
+    server = scripted_server()
+    with sender(server.settings()) as made:
+        made.check_connection()
+    name = server.wait().commands[0].removeprefix("EHLO ")
+    assert name == "[127.0.0.1]" or re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?", name)
+
+
+def test_over_ipv6_the_literal_is_tagged(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """RFC 5321 section 4.1.3: `[IPv6:...]`. A server that is an IPv6 address can be set."""
+    try:
+        server = scripted_server(host="::1")
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with sender(server.settings()) as made:
+        made.deliver(message())
+    name = server.wait().commands[0].removeprefix("EHLO ")
+    assert name == "[IPv6:::1]" or re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?", name)
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+def test_a_server_that_knows_no_ehlo_is_greeted_with_helo(
+    scripted_server: Callable[..., ScriptedServer], code: int
+) -> None:
+    """RFC 5321 section 3.2. Such a server offers nothing, so MAIL has no parameters."""
+    server = scripted_server({"EHLO": f"{code} what?\r\n".encode()})
+    with sender(server.settings()) as made:
+        made.deliver(message())
+    assert server.wait().verbs == ["EHLO", "HELO", "MAIL", "RCPT", "DATA", "QUIT"]
+    assert "MAIL FROM:<grace@example.com>" in server.commands
+
+
+def test_a_server_that_refuses_helo_too_is_given_up(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """The reply to HELO decides."""
+    server = scripted_server({"EHLO": b"502 what?\r\n", "HELO": b"550 go away\r\n"})
+    error = error_of(server.settings())
+    assert (type(error), error.stage, error.code) == (MailRejectedError, "ehlo", 550)
+    assert server.wait().verbs == ["EHLO", "HELO"]
+
+
+def test_another_refusal_of_ehlo_is_final(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """A server that knows EHLO and does not want us is not asked again by another name."""
+    server = scripted_server({"EHLO": b"550 bad name\r\n"})
+    assert error_of(server.settings()).code == 550
+    assert server.wait().verbs == ["EHLO"]
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        ["size 1000", "Auth login"],
+        ["SIZE 1000", "AUTH=LOGIN"],
+        ["SIZE 1000", "AUTH LOGIN", "AUTH=LOGIN"],
+        ["X-UNKNOWN what ever", "", "SIZE 1000", "AUTH GSSAPI LOGIN"],
+    ],
+)
+def test_what_is_offered_is_understood_in_every_spelling(
+    scripted_server: Callable[..., ScriptedServer], offer: list[str]
+) -> None:
+    """Keywords in any case, the old `AUTH=`, both of it, and keywords that nobody knows."""
+    server = scripted_server(extensions=offer)
+    with sender(server.settings(username=USER, password=PASSWORD)) as made:
+        made.deliver(message())
+    assert server.wait().commands[1] == "AUTH LOGIN"
+    assert any(" SIZE=" in command for command in server.commands)
+
+
+def test_a_greeting_of_several_lines_is_read_whole(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """Some servers greet with their terms of use."""
+    server = scripted_server({"greeting": b"220-one\r\n220-two\r\n220 three\r\n"})
+    with sender(server.settings()) as made:
+        assert made.deliver(message()).accepted == ("ada@example.com",)
+
+
+def test_the_debug_log_has_the_dialogue_and_no_secret(
+    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Commands and replies are there to read; the login is masked."""
+    server = scripted_server()
+    with (
+        caplog.at_level(logging.DEBUG, "postroom"),
+        sender(server.settings(username=USER, password=PASSWORD, local_hostname="app.example.com")) as made,
+    ):
+        made.deliver(message())
+    said = [record.getMessage() for record in caplog.records if record.name == "postroom.smtp.session"]
+    peer = f"127.0.0.1:{server.port}"
+    assert said[0] == f"{peer} <- 220 scripted ESMTP"
+    assert f"{peer} -> EHLO app.example.com" in said
+    assert f"{peer} -> AUTH PLAIN ***" in said
+    assert f"{peer} -> RCPT TO:<ada@example.com>" in said
+    assert said[-1] == f"{peer} <- 250 2.0.0 taken"
+    assert PASSWORD not in caplog.text
+    assert server.wait().commands[1].removeprefix("AUTH PLAIN ") not in caplog.text
+
+
+def test_above_debug_nothing_is_logged_of_a_send(
+    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Addresses of recipients appear at DEBUG only."""
+    with caplog.at_level(logging.INFO, "postroom"), sender(scripted_server().settings()) as made:
+        made.deliver(message())
+    assert [record for record in caplog.records if record.name.startswith("postroom")] == []
+
+
+@pytest.mark.parametrize("line", ["NOOP\r\nMAIL FROM:<x@example.com>", "NOOP\n", "NO\rOP", "NO\0OP"])
+def test_no_command_can_hold_another(line: str) -> None:
+    """Whatever the settings and the message let through, a line end in a command is refused before it is written."""
+    ours, theirs = socket.socketpair()
+    with closing(Session("peer", Timeouts(), Connection(ours, Deadline(5)))) as session, theirs:
+        with pytest.raises(ValueError, match="a command holds a line end"):
+            session.command(Stage.MAIL, line)
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            theirs.recv(1)
+
+
+def test_a_message_without_sender_touches_no_network(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """The transport refuses what core would have completed."""
+    server = scripted_server()
+    with sender(server.settings()) as made, pytest.raises(MailMessageError, match="no sender"):
+        made.transport.deliver(message(from_=None))  # type: ignore[attr-defined]  # not part of DeliveringSender
+    assert server.connections == 0

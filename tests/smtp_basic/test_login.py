@@ -1,0 +1,331 @@
+"""The login: which mechanism, what goes over the wire, what becomes of a refusal, and that no secret is shown."""
+
+import base64
+import logging
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certificates import Certificates
+from postroom import MailAuthError, MailConnectionError, MailSettingsError, Outcome, Secret
+from smtp_checks import PASSWORD, USER, assert_sound, error_of, message, sender
+from smtp_servers import Action, RealServer, ScriptedServer
+
+AUTH = {"username": USER, "password": PASSWORD}
+PLAIN = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
+NAME, WORD = (base64.b64encode(each.encode()).decode() for each in (USER, PASSWORD))
+SECRETS = (PASSWORD, PLAIN, WORD)
+
+
+def dialogue(server: ScriptedServer) -> list[str]:
+    """Return what the client said between EHLO and MAIL."""
+    commands = server.wait().commands
+    return commands[1 : next(at for at, command in enumerate(commands) if command.startswith(("MAIL", "QUIT")))]
+
+
+@pytest.mark.parametrize(
+    ("offer", "said"),
+    [
+        (["AUTH PLAIN"], [f"AUTH PLAIN {PLAIN}"]),
+        (["AUTH LOGIN"], ["AUTH LOGIN", NAME, WORD]),
+        (["AUTH PLAIN LOGIN"], [f"AUTH PLAIN {PLAIN}"]),
+        (["AUTH LOGIN PLAIN"], [f"AUTH PLAIN {PLAIN}"]),
+        (["AUTH GSSAPI NTLM LOGIN XOAUTH2"], ["AUTH LOGIN", NAME, WORD]),
+        (["AUTH=LOGIN PLAIN"], [f"AUTH PLAIN {PLAIN}"]),
+        (["AUTH=LOGIN"], ["AUTH LOGIN", NAME, WORD]),
+        (["AUTH LOGIN", "AUTH=LOGIN PLAIN"], [f"AUTH PLAIN {PLAIN}"]),
+        (["AUTH PLAIN", "AUTH=LOGIN"], [f"AUTH PLAIN {PLAIN}"]),
+        (["auth plain login"], [f"AUTH PLAIN {PLAIN}"]),
+    ],
+)
+def test_plain_is_used_where_it_is_offered_and_login_where_only_that_is(
+    scripted_server: Callable[..., ScriptedServer], offer: list[str], said: list[str]
+) -> None:
+    """One step is better than three."""
+    server = scripted_server(extensions=offer)
+    with sender(server.settings(**AUTH)) as made:
+        made.deliver(message())
+    assert dialogue(server) == said
+
+
+@pytest.mark.parametrize(
+    ("offer", "said", "remedy"),
+    [
+        ([], "offers no login", "It may offer one after TLS: set SMTP_USE_TLS=true"),
+        (["AUTH"], "offers no login", "It may offer one after TLS: set SMTP_USE_TLS=true"),
+        (["AUTH GSSAPI XOAUTH2"], "only GSSAPI XOAUTH2", "Set SMTP_AUTH_TYPE to one that the server offers"),
+    ],
+)
+def test_without_a_mechanism_of_ours_nothing_is_tried(
+    scripted_server: Callable[..., ScriptedServer], offer: list[str], said: str, remedy: str
+) -> None:
+    """The error says what the server offers, and what to set."""
+    server = scripted_server(extensions=offer)
+    error = error_of(server.settings(**AUTH), hidden=SECRETS)
+    assert type(error) is MailAuthError
+    assert (error.stage, error.outcome, error.transient) == ("auth", Outcome.NOT_SENT, False)
+    assert said in str(error)
+    assert remedy in str(error)
+    assert server.wait().verbs == ["EHLO"]
+
+
+def test_a_server_that_needs_no_login_is_told_apart_after_tls(
+    scripted_server: Callable[..., ScriptedServer], ca: Certificates
+) -> None:
+    """With TLS on, the advice to switch it on would be none."""
+    server = scripted_server(tls=ca.good, extensions=[])
+    error = error_of(server.settings(**AUTH, tls_mode="starttls", ca_file=ca.ca_file), hidden=SECRETS)
+    assert "leave SMTP_USERNAME and SMTP_PASSWORD empty" in str(error)
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {},
+        {"username": USER},
+        {"password": PASSWORD},
+        {"username": "", "password": ""},
+        {"username": USER, "password": ""},
+        {"username": USER, "password": "   "},
+        {"username": "   ", "password": PASSWORD},
+        {"username": None, "password": None},
+    ],
+)
+def test_without_both_user_name_and_password_there_is_no_login(
+    scripted_server: Callable[..., ScriptedServer], login: dict[str, object]
+) -> None:
+    """A relay that knows us by our address needs none, and deployments leave blank what they do not need."""
+    server = scripted_server()
+    with sender(server.settings(**login)) as made:
+        made.deliver(message())
+    assert "AUTH" not in server.wait().verbs
+
+
+PASSWORDS = [
+    "pässwörd",
+    "密码🔑",
+    " leading and trailing ",
+    "two  blanks",
+    '"quoted"',
+    "'single'",
+    r"back\slash\\",
+    "100%s %(x)d %%",
+    "${HOME} $PATH `id`",
+    "#hash;semi:colon,comma=equals",
+    "<angle>",
+    "tab\there",
+    "line\nend\r\n",
+    "=",
+    "*",
+    "x" * 700,
+    "ü" * 350,
+]
+
+
+@pytest.mark.parametrize("offer", [["LOGIN"], ["PLAIN"]])
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_any_password_arrives_as_it_is(real_server: Callable[..., RealServer], password: str, offer: list[str]) -> None:
+    """UTF-8, blanks, quotes, backslashes, percent signs, line ends, and more than fits into a command."""
+    server = real_server(login=(USER, password), mechanisms=offer)
+    with sender(server.settings(username=USER, password=password)) as made:
+        made.deliver(message())
+    assert server.logins == [(offer[0], USER, password)]
+    assert server.messages[0].user == USER
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    username=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40),
+    password=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=300),
+)
+def test_whatever_can_be_set_can_be_logged_in_with(username: str, password: str) -> None:
+    """The server gets exactly the user name without the blanks around it, and exactly the password."""
+    expected = (username.strip(), password)
+    with RealServer(login=expected) as server, sender(server.settings(username=username, password=password)) as made:
+        made.check_connection()
+        assert server.logins == ([("PLAIN", *expected)] if expected[0] and password.strip() else [])
+
+
+def test_a_short_login_goes_with_the_command_and_a_long_one_behind_it(
+    scripted_server: Callable[..., ScriptedServer],
+) -> None:
+    """A command has at most 512 octets (RFC 5321 section 4.5.3.1.4); what is longer answers an empty challenge."""
+    for length in (300, 374, 375, 700):
+        server = scripted_server()
+        with sender(server.settings(username="u", password="p" * (length - 3))) as made:
+            made.check_connection()
+        response = base64.b64encode(b"\0u\0" + b"p" * (length - 3)).decode()
+        whole = f"AUTH PLAIN {response}"
+        said = dialogue(server)
+        assert said == ([whole] if len(whole) <= 510 else ["AUTH PLAIN", response])
+        assert len(said[0]) + 2 <= 512
+
+
+def test_plain_answers_a_server_that_ignores_the_initial_response(
+    scripted_server: Callable[..., ScriptedServer],
+) -> None:
+    """Some servers prompt though the answer is there."""
+    server = scripted_server({"AUTH": [b"334 \r\n", b"235 welcome\r\n"]})
+    with sender(server.settings(**AUTH)) as made:
+        made.deliver(message())
+    assert dialogue(server) == [f"AUTH PLAIN {PLAIN}", PLAIN]
+
+
+@pytest.mark.parametrize("prompts", [(b"334 Username:\r\n", b"334 Password:\r\n"), (b"334\r\n", b"334 \r\n")])
+def test_login_does_not_look_at_the_prompts(
+    scripted_server: Callable[..., ScriptedServer], prompts: tuple[bytes, bytes]
+) -> None:
+    """Prompts come in base64, in plain text, or not at all; the order is what counts."""
+    server = scripted_server({"AUTH": [*prompts, b"235 welcome\r\n"]}, extensions=["AUTH LOGIN"])
+    with sender(server.settings(**AUTH)) as made:
+        made.deliver(message())
+    assert dialogue(server) == ["AUTH LOGIN", NAME, WORD]
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_a_wrong_password_is_an_auth_error_that_says_what_to_check(
+    real_server: Callable[..., RealServer], mechanism: str
+) -> None:
+    """Nothing was offered, and trying again does not help."""
+    server = real_server(login=(USER, "another"), mechanisms=[mechanism])
+    error = error_of(server.settings(**AUTH), hidden=SECRETS)
+    assert type(error) is MailAuthError
+    assert (error.stage, error.code, error.enhanced_code) == ("auth", 535, "5.7.8")
+    assert (error.outcome, error.transient) == (Outcome.NOT_SENT, False)
+    assert "Check SMTP_USERNAME and SMTP_PASSWORD" in str(error)
+    assert server.messages == []
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_login_that_cannot_be_checked_now_is_transient(
+    scripted_server: Callable[..., ScriptedServer], at: int
+) -> None:
+    """454: the server cannot ask who we are; the password may be right."""
+    prompts = [b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n"]
+    server = scripted_server({"AUTH": [*prompts[:at], b"454 4.7.0 later\r\n"]}, extensions=["AUTH LOGIN"])
+    error = error_of(server.settings(**AUTH), hidden=SECRETS)
+    assert type(error) is MailAuthError
+    assert (error.code, error.transient, error.remedy) == (454, True, None)
+
+
+@pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
+def test_challenges_without_end_are_given_up(scripted_server: Callable[..., ScriptedServer], offer: str) -> None:
+    """A server that never says yes or no does not keep us."""
+    server = scripted_server({"AUTH": b"334 \r\n"}, extensions=[offer])
+    error = error_of(server.settings(**AUTH, deadline=5), hidden=SECRETS)
+    assert type(error) is MailConnectionError
+    assert (error.stage, error.outcome) == ("auth", Outcome.NOT_SENT)
+    assert "challenges do not end" in str(error)
+    assert len(server.wait().commands) < 15
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+def test_nul_cannot_be_logged_in_with(field: str) -> None:
+    """It separates the parts of PLAIN (RFC 4616), so it could make another user of us."""
+    with pytest.raises(MailSettingsError, match=f"{field} must not contain NUL .* set {field} .SMTP_{field.upper()}."):
+        sender({"server": "localhost", "port": 25, **AUTH, field: "secret\0root"})
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+def test_what_is_not_unicode_cannot_be_logged_in_with(field: str) -> None:
+    """An environment in another encoding gives lone surrogates: said at once, not when the first mail is sent."""
+    with pytest.raises(MailSettingsError, match=f"{field} must be valid UTF-8") as caught:
+        sender({"server": "localhost", "port": 25, **AUTH, field: b"h\xfcsch".decode("utf-8", "surrogateescape")})
+    assert_sound(caught.value, "sch")
+
+
+ECHOES = {
+    "the command": b"AUTH PLAIN " + PLAIN.encode(),
+    "the response": PLAIN.encode(),
+    "the response, cut": PLAIN[:40].encode(),
+    "the end of it": PLAIN[-24:].encode(),
+    "the password": PASSWORD.encode(),
+    "what was decoded": f"\0{USER}\0{PASSWORD}".encode(),
+    "the password in base64": WORD.encode(),
+    "wrapped": PLAIN[:30].encode() + b" " + PLAIN[30:].encode(),
+}
+
+
+@pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
+@pytest.mark.parametrize(
+    "form", [b"535 5.7.8 no: %s\r\n", b"535-5.7.8 no\r\n535 5.7.8 %s\r\n", b"what is %s\r\n", b"%s\r\n"]
+)
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_server_that_quotes_the_login_makes_no_error_and_no_log_that_shows_it(
+    scripted_server: Callable[..., ScriptedServer],
+    caplog: pytest.LogCaptureFixture,
+    echo: str,
+    form: bytes,
+    offer: str,
+) -> None:
+    """Whole, cut, wrapped, decoded; in a reply or in what is not even one."""
+    if (offer == "AUTH PLAIN") == (echo == "the password in base64"):
+        offer = "AUTH LOGIN" if echo == "the password in base64" else "AUTH PLAIN"
+    server = scripted_server({"AUTH": _after_prompts(offer, form % ECHOES[echo])}, extensions=[offer])
+    with caplog.at_level(logging.DEBUG, "postroom"):
+        error = error_of(server.settings(**AUTH), hidden=_pieces(offer, echo))
+    assert error.stage == "auth"
+    for secret in _pieces(offer, echo):
+        assert secret not in caplog.text
+
+
+def _after_prompts(offer: str, reply: bytes) -> list[Action]:
+    prompts: list[Action] = [b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n"] if offer == "AUTH LOGIN" else []
+    return [*prompts, reply]
+
+
+def _pieces(offer: str, echo: str) -> tuple[str, ...]:
+    """Return what must not be seen: with LOGIN, PLAIN's response was never sent, and is not known as a secret."""
+    if offer == "AUTH LOGIN":
+        return (PASSWORD, WORD)
+    return (PASSWORD, *(PLAIN[at : at + 12] for at in range(len(PLAIN) - 12)))
+
+
+@pytest.mark.parametrize("password", ["pä55 wörd", " padded ", "tab\tpass", "short", "né\u00a0space", 'q"uo\\te'])
+def test_an_odd_password_that_is_quoted_is_hidden_too(
+    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture, password: str
+) -> None:
+    """What is replaced or stripped to be printable is still recognised."""
+    server = scripted_server({"AUTH": f"535 5.7.8 wrong password {password}\r\n".encode()})
+    with caplog.at_level(logging.DEBUG, "postroom"):
+        error = error_of(server.settings(username=USER, password=password), hidden=(password, password.strip()))
+    assert "refused the login: 535 5.7.8 wrong password ***" in " ".join(str(error).split())
+    assert password.strip() not in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["MAIL", "RCPT", "DATA", "."])
+def test_a_server_that_remembers_the_login_does_not_give_it_away_later(
+    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture, moment: str
+) -> None:
+    """The secret stays hidden as long as the connection lives."""
+    server = scripted_server({moment: f"550 5.7.1 not with {PASSWORD} or {PLAIN}\r\n".encode()})
+    with caplog.at_level(logging.DEBUG, "postroom"):
+        error = error_of(server.settings(**AUTH), hidden=SECRETS)
+    assert "not with *** or ***" in str(error)
+    assert PASSWORD not in caplog.text
+    assert PLAIN not in caplog.text
+
+
+@pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
+@pytest.mark.parametrize("password", [PASSWORD, PASSWORD * 40])
+def test_the_debug_log_of_a_whole_login_shows_no_secret(
+    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture, offer: str, password: str
+) -> None:
+    """Every line that holds one is masked, in one step, two and three."""
+    server = scripted_server(extensions=[offer])
+    with caplog.at_level(logging.DEBUG), sender(server.settings(username=USER, password=password)) as made:
+        made.deliver(message())
+    said = dialogue(server)
+    assert f"-> {offer} ***" in caplog.text
+    assert caplog.text.count("-> ***") == len(said) - 1
+    for secret in (password, *(line.removeprefix("AUTH PLAIN ") for line in said if line != offer)):
+        assert secret not in caplog.text
+
+
+def test_a_sender_shows_no_secret(scripted_server: Callable[..., ScriptedServer]) -> None:
+    """Neither it, nor what it is made of."""
+    with sender(scripted_server().settings(username=USER, password=Secret(PASSWORD))) as made:
+        transport = made.transport  # type: ignore[attr-defined]  # not part of DeliveringSender
+        assert PASSWORD not in repr(made) + str(made) + repr(transport) + repr(vars(transport))

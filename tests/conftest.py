@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import hypothesis
 import pytest
 
 from certificates import Certificates
 from smtp_servers import RealServer, ScriptedServer
 
 _OURS = ("MAIL_", "SMTP_")
+
+# An example that takes long on a busy machine is no failure.
+hypothesis.settings.register_profile("postroom", deadline=None)
+hypothesis.settings.load_profile("postroom")
 
 
 @pytest.fixture(autouse=True)

@@ -185,3 +185,8 @@ def test_settings_errors_group_what_belongs_together() -> None:
         ],
     )
     assert str(error) == "pigeon: both are required: set server (P_SERVER) and port (P_PORT); unknown setting 'lofts'"
+
+
+def test_a_reason_that_ends_with_a_full_stop_does_not_get_two() -> None:
+    """The remedy follows one full stop, whatever the server's words end with."""
+    assert str(MailSendError("refused: 550 Go away.", remedy="Check it")) == "refused: 550 Go away. Check it"

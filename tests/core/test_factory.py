@@ -145,7 +145,7 @@ def test_a_build_may_raise_an_error_of_ours(registry: ProviderRegistry, error: E
     assert caught.value is error
 
 
-@pytest.mark.parametrize("rubbish", [None, 5, "sender", object(), print], ids=repr)
+@pytest.mark.parametrize("rubbish", [None, 5, "sender", object(), print], ids=lambda value: type(value).__name__)
 def test_a_build_that_returns_no_sender_is_refused(registry: ProviderRegistry, rubbish: object) -> None:
     """What cannot send is refused when it is built, not when the first mail is due."""
     registry.add(Provider("pigeon", SenderSettings, lambda settings: rubbish))  # type: ignore[arg-type, return-value]

@@ -126,6 +126,7 @@ BROKEN = {
         "raise RuntimeError('over\\n  two lines')",
         "RuntimeError: over two lines",
     ),
+    "a module that ends the process": ("broken_plugin", "import sys\nsys.exit('bye')", "SystemExit: bye"),
     "a syntax error": ("broken_plugin", "def", "SyntaxError: "),
     "no module path": ("not a module!", None, ""),
     "no such attribute": ("broken_plugin:plugin", "x = 1", "AttributeError: "),

@@ -125,7 +125,7 @@ class MailSendError(MailError):
 
     def __str__(self) -> str:
         text = f"{self.provider}: {self.reason}" if self.provider else self.reason
-        return f"{text}. {self.remedy}" if self.remedy else text
+        return f"{text.rstrip('.')}. {self.remedy}" if self.remedy else text
 
 
 class MailConnectionError(MailSendError):

@@ -13,6 +13,7 @@ import attrs
 
 from postroom.conversion import Reader, reader_for
 from postroom.errors import MailSettingsError, SettingProblem
+from postroom.secret import Secret
 
 
 class Lookup(typing.Protocol):
@@ -160,7 +161,8 @@ def load(settings: type[Settings], config: Mapping[str, object], *, provider: st
 
 def _read(info: SettingInfo, reader: Reader, raw: object) -> object:
     """Return the value, or None if it is not set. A ValueError says what is wrong, without the value."""
-    if raw is None or (isinstance(raw, str) and not raw.strip()):
+    text = raw.reveal() if isinstance(raw, Secret) else raw
+    if text is None or (isinstance(text, str) and not text.strip()):
         if info.required:
             raise ValueError(info.missing)
         return None

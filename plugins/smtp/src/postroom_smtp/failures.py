@@ -62,8 +62,13 @@ _CERTIFICATE = {  # by OpenSSL's X509_V_ERR_ numbers, x509_vfy.h
     62: "Set SMTP_SERVER to a name that is in the certificate",
     64: "Set SMTP_SERVER to a name that is in the certificate",
 }
-_IMPLICIT_INSTEAD = "If this port begins with TLS, set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=false"
-_STARTTLS_INSTEAD = "If this port begins in plain text, set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true"
+_IMPLICIT_INSTEAD = (
+    "If this port begins with TLS, set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=false, or SMTP_TLS_MODE=implicit"
+)
+_STARTTLS_INSTEAD = (
+    "If this port begins in plain text, set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true, "
+    "or SMTP_TLS_MODE=starttls"
+)
 
 
 def from_reply(reply: Reply, stage: Stage, peer: str) -> MailSendError:

@@ -177,7 +177,7 @@ class Session:
         self._connection.close()
 
     def _raise_verdict(self) -> None:
-        reply = read_reply(self._connection, 1.0, self._hidden)
+        reply = read_reply(self._connection, min(1.0, self.timeouts.command), self._hidden)
         if reply.code >= 400:
             raise from_reply(reply, Stage.BODY, self.peer)
 

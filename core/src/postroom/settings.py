@@ -121,7 +121,7 @@ def _describe(field: "attrs.Attribute[Any]", hint: object, prefix: str) -> Setti
         secret=reader.secret,
         required=field.default is attrs.NOTHING,
         missing=said["missing"] or f"{_words(field.name)} is required",
-        default=None if field.default is attrs.NOTHING else field.default,
+        default=field.default if isinstance(field.default, str | int | float | Secret) else None,
     )
 
 

@@ -1,7 +1,11 @@
 """The entry point `smtp-basic`."""
 
+import logging
+
 from postroom import Capability, Provider, Transport, hookimpl
 from postroom_smtp_basic.settings import SmtpBasicSettings
+
+_log = logging.getLogger("postroom.smtp.basic")
 
 
 @hookimpl
@@ -19,10 +23,13 @@ def postroom_provider() -> Provider:
 
 def build(settings: SmtpBasicSettings) -> Transport:
     """Build the transport; it logs in only if user name and password are both there."""
+    from postroom_smtp import microsoft  # noqa: PLC0415
     from postroom_smtp.sender import SmtpSender  # noqa: PLC0415  ssl is loaded when mail is configured, not listed
     from postroom_smtp_basic.login import log_in  # noqa: PLC0415
 
     username, password = settings.username, settings.password
     if username and password:
+        if microsoft.is_microsoft(settings.server):
+            _log.warning("smtp-basic: %s", microsoft.PASSWORDS_END)
         return SmtpSender(settings, "smtp-basic", lambda session: log_in(session, username, password))
     return SmtpSender(settings, "smtp-basic")

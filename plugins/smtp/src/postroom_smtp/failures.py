@@ -18,6 +18,7 @@ from postroom import (
     MailUnavailableError,
     Outcome,
 )
+from postroom_smtp import microsoft
 from postroom_smtp.replies import Reply
 from postroom_smtp.tls import TlsMode
 
@@ -52,6 +53,9 @@ _WHAT = {
     Stage.FINAL: "the message",
 }
 _TLS_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # a lost connection, as it looks through TLS
+WRONG_LOGIN = "Check SMTP_USERNAME and SMTP_PASSWORD"
+"""What to do about a refused login, unless a provider knows better."""
+
 _NOT_LOGGED_IN = (530, 534, 535, 538)  # RFC 4954 section 6
 _UNKNOWN = "The message may have been accepted: look for {} before you send it again"
 
@@ -73,8 +77,12 @@ _STARTTLS_INSTEAD = (
 
 def from_reply(reply: Reply, stage: Stage, peer: str) -> MailSendError:
     """Return the error for a reply that refuses. A verdict on the final dot is a verdict: the message was not taken."""
+    known = microsoft.explain(reply)
+    transient, remedy = reply.transient, _remedy(reply, stage)
     kind: type[MailSendError]
-    if (stage is Stage.AUTH and reply.code != 421) or reply.code in _NOT_LOGGED_IN:
+    if known is not None:
+        kind, transient, remedy = known.kind, known.transient, known.remedy
+    elif (stage is Stage.AUTH and reply.code != 421) or reply.code in _NOT_LOGGED_IN:
         kind = MailAuthError
     elif reply.code == 432 or (reply.transient and (reply.enhanced_code or "").startswith("4.7.")):
         kind = MailRateLimitError
@@ -84,11 +92,11 @@ def from_reply(reply: Reply, stage: Stage, peer: str) -> MailSendError:
         kind = MailRejectedError
     return kind(
         f"{peer} refused {_WHAT[stage]}: {reply}",
-        remedy=_remedy(reply, stage),
+        remedy=remedy,
         stage=str(stage),
         code=reply.code,
         enhanced_code=reply.enhanced_code,
-        transient=reply.transient,
+        transient=transient,
     )
 
 
@@ -136,7 +144,7 @@ def _permanent(error: Exception) -> bool:
 
 def _remedy(reply: Reply, stage: Stage) -> str | None:
     if stage is Stage.AUTH:
-        return None if reply.transient else "Check SMTP_USERNAME and SMTP_PASSWORD"
+        return None if reply.transient else WRONG_LOGIN
     if reply.code == 530:
         if (reply.enhanced_code or "").startswith("5.7.0") and "STARTTLS" in reply.text.upper():
             return "The server wants TLS first: set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true"

@@ -5,10 +5,11 @@ import functools
 import ipaddress
 import logging
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 
-from postroom import MailError, MailMessage, MailMessageError, Receipt
-from postroom_smtp import tls
+from postroom import MailError, MailMessage, MailMessageError, MailTimeoutError, Receipt
+from postroom_smtp import microsoft, tls
 from postroom_smtp.connection import Connection, Deadline
 from postroom_smtp.failures import Stage, from_exception
 from postroom_smtp.mime import render
@@ -39,6 +40,10 @@ class SmtpSender:
         self._peer = f"{settings.server}:{settings.port}"
         seconds = settings.timeout
         self._timeouts = Timeouts() if seconds is None else Timeouts(seconds, seconds, seconds)
+        # A connection over the limit is refused, so the next sender waits for its turn.
+        self._turns = (
+            threading.BoundedSemaphore(microsoft.CONNECTIONS) if microsoft.is_microsoft(settings.server) else None
+        )
         if settings.mode == "none" and login is not None and not _is_local(settings.server):
             _log.warning(
                 "%s: the login goes to %s in plain text; set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true",
@@ -95,11 +100,17 @@ class SmtpSender:
         """Open a session that is ready for a message; whatever breaks in it becomes the error for its stage."""
         settings, stage = self._settings, Stage.CONNECT
         context = self._context if settings.mode != "none" else None
+        deadline = Deadline(settings.deadline)
         session: Session | None = None
-        try:
-            connection = Connection.open(
-                settings.server, settings.port, self._timeouts.connect, Deadline(settings.deadline)
+        if self._turns is not None and not self._turns.acquire(timeout=settings.deadline):
+            raise MailTimeoutError(
+                f"no connection to {self._peer} became free in time",
+                remedy=f"It takes {microsoft.CONNECTIONS} at a time: send less at once",
+                stage=str(stage),
+                transient=True,
             )
+        try:
+            connection = Connection.open(settings.server, settings.port, self._timeouts.connect, deadline)
             session = Session(self._peer, self._timeouts, connection)
             if context is not None and settings.mode == "implicit":
                 session.wrap(context, settings.server)
@@ -118,6 +129,8 @@ class SmtpSender:
         finally:
             if session is not None:
                 session.close()
+            if self._turns is not None:
+                self._turns.release()
 
 
 def _is_local(server: str) -> bool:

@@ -1,0 +1,91 @@
+"""The login with a token: which mechanism, and what to do when a token is refused that was good before."""
+
+import contextlib
+from collections.abc import Iterator
+
+from postroom import MailAuthError
+from postroom_smtp.auth import authenticate, offered
+from postroom_smtp.failures import WRONG_LOGIN, Stage
+from postroom_smtp.session import Session
+from postroom_smtp_oauth2.sasl import OAuthBearer, XOAuth2
+from postroom_smtp_oauth2.tokens import Token, TokenSource
+
+REFUSED = "The token, or what its application may do, does not suffice: postroom check names what is missing"
+"""What to do about a refused token, where the server says nothing that is known."""
+
+
+class OAuth2Login:
+    """Logs a session in with a token; give it to `SmtpSender`.
+
+    Args:
+        username: The mailbox that sends.
+        source: Where tokens come from.
+    """
+
+    def __init__(self, username: str, source: TokenSource) -> None:
+        self._username = username
+        self._source = source
+        self._seen: str | None = None
+
+    def __call__(self, session: Session) -> None:
+        """Log in. A refused token that was kept from before is replaced, once.
+
+        Raises:
+            MailAuthError: The connection is not encrypted, the server offers no login with a token, or refuses it.
+            MailSendError: No token can be had, or the connection fails.
+        """
+        mechanism = _mechanism(session)
+        token = self._source.token()
+        kept = token.value == self._seen
+        try:
+            self._try(session, mechanism, token)
+        except MailAuthError as refusal:
+            if refusal.transient or not kept:
+                raise
+            fresh = self._source.token()
+            if fresh.value == token.value:  # else somebody else has replaced it meanwhile
+                fresh = self._source.token(force_refresh=True)
+            try:
+                self._try(session, mechanism, fresh)
+            except OSError:  # a server may hang up after a refusal; the refusal is what matters
+                raise refusal from None
+
+    def _try(self, session: Session, mechanism: type[XOAuth2] | type[OAuthBearer], token: Token) -> None:
+        session.hide(token.value)
+        self._seen = token.value
+        dialogue = mechanism(self._username, token.value)
+        with _explained(dialogue):
+            authenticate(session, dialogue)
+
+
+@contextlib.contextmanager
+def _explained(dialogue: XOAuth2 | OAuthBearer) -> Iterator[None]:
+    try:
+        yield
+    except MailAuthError as error:
+        if dialogue.error:
+            error.reason = f"{error.reason} ({dialogue.error})"
+        if error.remedy == WRONG_LOGIN:
+            error.remedy = REFUSED
+        raise
+
+
+def _mechanism(session: Session) -> type[XOAuth2] | type[OAuthBearer]:
+    if not session.encrypted:
+        raise MailAuthError(
+            f"{session.peer} is not encrypted, so no token is sent",
+            remedy="Set SMTP_USE_TLS=true",
+            stage=str(Stage.AUTH),
+        )
+    names = offered(session)
+    if "XOAUTH2" in names:
+        return XOAuth2
+    if "OAUTHBEARER" in names:
+        return OAuthBearer
+    raise MailAuthError(
+        f"{session.peer} offers no login with a token, only {' '.join(names)}"
+        if names
+        else f"{session.peer} offers no login",
+        remedy="Check SMTP_SERVER, and that the service has OAuth2 switched on; SMTP_AUTH_TYPE=basic uses a password",
+        stage=str(Stage.AUTH),
+    )

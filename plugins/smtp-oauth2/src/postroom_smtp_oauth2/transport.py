@@ -1,0 +1,51 @@
+"""The transport of `smtp-oauth2`: an `SmtpSender` whose connection test explains a refused token."""
+
+import logging
+
+from postroom import MailAuthError, MailMessage, Receipt
+from postroom_smtp.sender import SmtpSender
+from postroom_smtp_oauth2 import claims
+from postroom_smtp_oauth2.login import REFUSED, OAuth2Login
+from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
+from postroom_smtp_oauth2.tokens import TokenSource
+
+_log = logging.getLogger("postroom.smtp.oauth2")
+
+
+class OAuth2Sender:
+    """A `Transport` for a mailbox of Microsoft 365."""
+
+    def __init__(self, settings: SmtpOAuth2Settings, provider: str, source: TokenSource) -> None:
+        self._settings = settings
+        self._source = source
+        self._smtp = SmtpSender(settings, provider, OAuth2Login(settings.username, source))
+
+    def deliver(self, message: MailMessage) -> Receipt:
+        """Offer the message once."""
+        return self._smtp.deliver(message)
+
+    def is_configured(self) -> bool:
+        """Return True: settings that do not suffice have been refused already."""
+        return self._smtp.is_configured()
+
+    def check_connection(self) -> None:
+        """Get a token, tell what it says (at INFO), connect and log in.
+
+        Raises:
+            MailAuthError: No token, or the server refuses it; the remedy has the commands to run.
+            MailSendError: Something else failed.
+        """
+        _log.info("token: %s", self._claims() or "opaque")
+        try:
+            self._smtp.check_connection()
+        except MailAuthError as error:
+            if error.remedy == REFUSED:
+                error.remedy = claims.advice(self._claims(), self._settings.username)
+            raise
+
+    def close(self) -> None:
+        """Release connections."""
+        self._smtp.close()
+
+    def _claims(self) -> claims.Claims | None:
+        return claims.read(self._source.token().value)

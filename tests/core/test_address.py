@@ -269,3 +269,9 @@ def test_an_address_is_frozen_and_a_value() -> None:
     for twin in (copy.deepcopy(address), pickle.loads(pickle.dumps(address)), attrs.evolve(address)):
         assert twin == address
         assert hash(twin) == hash(address)
+
+
+def test_a_local_part_that_readers_take_for_an_encoded_word_is_refused() -> None:
+    """A mail program that decodes it would show another address than the one that gets the mail."""
+    with pytest.raises(MailMessageError, match="encoded word"):
+        Address.parse("=?utf-8?q?eve=40evil.example=2C?=@example.com")

@@ -211,8 +211,8 @@ def test_a_header_name_is_there_once() -> None:
 
 def test_a_word_that_no_line_can_hold_is_refused() -> None:
     """A header value may be long, but not without a blank to fold it at."""
-    a_message(headers={"X-A": "a" * 900 + " " + "b" * 900})
-    with pytest.raises(MailMessageError, match="header X-A has more than 900 characters without a space"):
+    a_message(headers={"X-A": "a" * 900 + " " + "b" * 899})
+    with pytest.raises(MailMessageError, match="header X-A has more than 900 characters without a word break"):
         a_message(headers={"X-A": "a" * 901})
 
 
@@ -411,3 +411,25 @@ def test_content_is_copied() -> None:
     assert "abc" not in repr(attachment)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         attachment.filename = "b"  # type: ignore[misc]
+
+
+def test_a_header_value_of_blanks_that_cannot_be_folded_is_refused() -> None:
+    """Blanks count like letters: a line can be folded before a word only."""
+    with pytest.raises(MailMessageError, match="header X-A has more than 900 characters"):
+        MailMessage("a@example.com", "s", "h", headers={"X-A": "a" + " " * 1000 + "b"})
+
+
+@pytest.mark.parametrize("name", ["Sender", "Resent-To", "List-Unsubscribe", "References", "In-Reply-To"])
+def test_a_header_with_a_structure_is_in_ascii(name: str) -> None:
+    """An encoded word in its place would hide the address or the id."""
+    with pytest.raises(MailMessageError, match=f"header {name} has a structure"):
+        MailMessage("a@example.com", "s", "h", headers={name: "Gr\u00fc\u00dfe <a@example.com>"})
+
+
+@pytest.mark.parametrize("field", ["date", "send_at"])
+@pytest.mark.parametrize("year", [1, 1899, 9999])
+def test_a_date_that_mail_cannot_express_is_refused(field: str, year: int) -> None:
+    """RFC 5322 begins with 1900, and a time zone may shift the last moments of 9999 out of what can be computed."""
+    moment = datetime.datetime(year, 6, 1, tzinfo=datetime.UTC)
+    with pytest.raises(MailMessageError, match=f"{field} is in the year {year}"):
+        MailMessage("a@example.com", "s", "h", **{field: moment})

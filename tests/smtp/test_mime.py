@@ -139,7 +139,19 @@ def _assert_sound(message: MailMessage) -> None:
     body_starts = wire.index(b"\r\n\r\n")
     assert wire[body_starts:].isascii()
     assert wire[:body_starts].isascii() == all(mailbox.local_part.isascii() for mailbox in everybody)
+    _assert_encoded_words(message, wire[:body_starts].decode())
     _assert_parts(whole, wire)
+
+
+def _assert_encoded_words(message: MailMessage, head: str) -> None:
+    """Check the length of a line that holds one, RFC 2047 section 2; a caller's own are the caller's matter."""
+    name = ""
+    for line in head.split("\r\n"):
+        first = line[0] not in " \t"
+        name = line.partition(":")[0] if first else name
+        ours = name == "Subject" or not message.headers.get(name, "").isascii()
+        if ours and "=?" in line and not (first and len(name) > 34):
+            assert len(line) <= 76
 
 
 def _assert_parts(entity: _Entity, wire: bytes) -> None:
@@ -173,6 +185,8 @@ def _assert_arrived(message: MailMessage) -> None:
             assert (leaf["Content-Type"], leaf.content) == (kind, _crlf(attachment.content))
         else:
             assert (leaf["Content-Type"], leaf.content) == ("application/octet-stream", attachment.content)
+        meant = ["Content-Type", "Content-Transfer-Encoding", "Content-Disposition"]
+        assert [name for name, _ in leaf.fields] == meant + ["Content-ID"] * (attachment.content_id is not None)
         assert leaf["Content-Disposition"].startswith("inline;" if attachment.inline else "attachment;")
         assert leaf["Content-ID"] == (f"<{attachment.content_id}>" if attachment.content_id else "")
     assert next(leaves, None) is None

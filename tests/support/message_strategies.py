@@ -208,7 +208,10 @@ def messages(draw: st.DrawFn, *, ascii_only: bool = True) -> MailMessage:
     people = mailboxes(ascii_only=ascii_only)
     several = st.lists(people, max_size=2)
     text, html = draw(st.tuples(st.none() | bodies(), st.none() | bodies()).filter(any))
-    headers = st.lists(st.tuples(header_names(), header_values()), max_size=3, unique_by=lambda pair: pair[0].lower())
+    pairs = st.tuples(header_names(), header_values()).filter(
+        _taken(lambda pair: MailMessage("a@example.com", "-", text="-", headers=dict([pair])))
+    )
+    headers = st.lists(pairs, max_size=3, unique_by=lambda pair: pair[0].lower())
     return MailMessage(
         draw(st.lists(people, min_size=1, max_size=3)),
         draw(subjects()),

@@ -4,6 +4,7 @@ What stands in `__all__` is the public API; everything else may change.
 """
 
 from postroom.address import Address
+from postroom.attachment import Attachment
 from postroom.discovery import Registration, Skipped
 from postroom.errors import (
     MailAuthError,
@@ -26,7 +27,7 @@ from postroom.errors import (
 )
 from postroom.factory import MailSenderFactory, default_registry
 from postroom.hookspecs import hookimpl
-from postroom.message import Attachment, MailMessage
+from postroom.message import MailMessage
 from postroom.provider import Capability, Provider
 from postroom.receipt import Outcome, Receipt, Refusal
 from postroom.registry import ProviderRegistry

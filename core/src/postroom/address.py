@@ -22,6 +22,7 @@ _LITERAL = re.compile(r"\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]")
 # One piece of an address list: a quoted string, an <address>, a comma, or one other character. A quote that nobody
 # closes takes the rest, or hostile input would be searched for the closing one again and again.
 _PIECE = re.compile(rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"])*>|".*|.', re.DOTALL)
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
 _LONGEST_LOCAL_PART = 64  # octets, RFC 5321 section 4.5.3.1.1
 _LONGEST_ADDRESS = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
 
@@ -63,6 +64,9 @@ class Address:
             raise MailMessageError(f"{self.domain[:100]!r} is not a domain")
         if not self.local_part:
             raise MailMessageError(f"nothing stands before the @ in {self.spec[:100]!r}")
+        if _ENCODED_WORD.search(self.local_part):
+            # RFC 2047 forbids encoded words in an address, but readers decode them, and see another one.
+            raise MailMessageError("the part before the @ looks like an encoded word")
         if len(self.local_part.encode()) > _LONGEST_LOCAL_PART:
             raise MailMessageError(f"the part before the @ is longer than {_LONGEST_LOCAL_PART} octets")
         if len(self.spec.encode()) > _LONGEST_ADDRESS:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from postroom.address import Address
+from postroom.attachment import Attachment
 from postroom.errors import MailMessageError
 from postroom.injection import check_text, check_unicode
 
@@ -32,66 +33,10 @@ _RESERVED = {
     "to": "to",
     **dict.fromkeys(("dkim-signature", "mime-version", "received", "return-path"), None),
 }
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  RFC 2045 section 5.1
-_CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?: *; *{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*')
+_STRUCTURED = ("sender", "resent-", "list-", "references", "in-reply-to")
+_YEARS = range(1900, 9999)  # RFC 5322 section 3.3; a time zone may shift the last
 _ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")  # dot-atom-text
-_CONTENT_ID = re.compile(r"[!-;=?-~]{1,256}")
 _KEY = re.compile(r"[!-~]{1,256}")
-
-
-def _content(value: object) -> bytes:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    raise MailMessageError(f"an attachment's content must be bytes, not {type(value).__name__}")
-
-
-def _content_type(value: str | None) -> str:
-    return value or ""
-
-
-def _guess_type(filename: str) -> str:
-    import mimetypes  # noqa: PLC0415  reads the system's tables; only an attachment without a type needs them
-
-    guess, encoding = mimetypes.guess_type(filename, strict=False)
-    return guess if guess and not encoding else "application/octet-stream"
-
-
-@attrs.frozen
-class Attachment:
-    """A file that travels with a message.
-
-    Raises:
-        MailMessageError: A name, type or id is malformed, or the content is not bytes.
-    """
-
-    filename: str
-    content: bytes = attrs.field(converter=_content, repr=lambda content: f"<{len(content)} bytes>")
-    content_type: str = attrs.field(default=None, converter=_content_type)
-    """MIME type, with parameters if need be; guessed from the file name when not given."""
-    content_id: str | None = None
-    """What an HTML body refers to as `cid:…`, without angle brackets."""
-    inline: bool = False
-    """True for an image that the HTML body shows; such an attachment needs a `content_id`."""
-
-    def __attrs_post_init__(self) -> None:
-        check_text(self.filename, "an attachment's file name")
-        if not self.filename.strip():
-            raise MailMessageError("an attachment needs a file name")
-        if not self.content_type:
-            object.__setattr__(self, "content_type", _guess_type(self.filename))
-        check_text(self.content_type, f"attachment {self.filename!r}: content_type")
-        if not _CONTENT_TYPE.fullmatch(self.content_type) or len(self.content_type) > _LONGEST_WORD:
-            raise MailMessageError(f"attachment {self.filename!r}: {self.content_type[:100]!r} is not a MIME type")
-        if self.content_type.lower().startswith("multipart/"):
-            raise MailMessageError(f"attachment {self.filename!r}: attach the parts of a multipart one by one")
-        if self.content_id is not None:
-            check_text(self.content_id, f"attachment {self.filename!r}: content_id")
-            if not _CONTENT_ID.fullmatch(self.content_id):
-                raise MailMessageError(
-                    f"attachment {self.filename!r}: a content_id is 1 to 256 visible ASCII characters, not < and >"
-                )
-        if self.inline and self.content_id is None:
-            raise MailMessageError(f"attachment {self.filename!r}: inline=True needs a content_id")
 
 
 def _addresses(value: AddressLike | Iterable[AddressLike] | None) -> tuple[Address, ...]:
@@ -225,8 +170,11 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             raise MailMessageError(f"headers: {name} is there twice")
         seen.add(lower)
         check_text(value, f"header {name}", tab=True)
-        if any(len(word) > _LONGEST_WORD for word in value.split()):
-            raise MailMessageError(f"header {name} has more than {_LONGEST_WORD} characters without a space")
+        if any(len(word) > _LONGEST_WORD for word in re.findall(r"\s*\S+", value)):
+            raise MailMessageError(f"header {name} has more than {_LONGEST_WORD} characters without a word break")
+        if not value.isascii() and lower.startswith(_STRUCTURED):
+            # Encoded as free text, it would hide the addresses or ids that it holds.
+            raise MailMessageError(f"header {name} has a structure, so its value must be in ASCII")
 
 
 def _check_identity(message: MailMessage) -> None:
@@ -242,3 +190,5 @@ def _check_identity(message: MailMessage) -> None:
         _check_type(moment, datetime.datetime, where)
         if moment.utcoffset() is None:
             raise MailMessageError(f"{where} must be a datetime with a time zone")
+        if moment.year not in _YEARS:
+            raise MailMessageError(f"{where} is in the year {moment.year}")

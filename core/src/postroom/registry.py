@@ -183,7 +183,7 @@ class ProviderRegistry:
 def _unknown(name: str, installed: list[str], asked: str | None) -> UnknownProviderError:
     import difflib  # noqa: PLC0415  only a mistake pays for it
 
-    close = difflib.get_close_matches(name, [each for each in installed if each != asked], n=1)
+    close = difflib.get_close_matches(name, [each for each in installed if each != asked], n=1, cutoff=0.75)
     advice = f"install the distribution that brings it, for a provider of ours: pip install postroom-{name}"
     if close:
         advice = f"did you mean {close[0]}?"

@@ -1,0 +1,68 @@
+"""Files that travel with a message: their names and types, checked when they are made (RFC 2045, 2183, 2392)."""
+
+import re
+
+import attrs
+
+from postroom.errors import MailMessageError
+from postroom.injection import check_text
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  RFC 2045 section 5.1
+_CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?: *; *{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*')
+_CONTENT_ID = re.compile(r"[!-;=?-~]{1,256}")
+_LONGEST_TYPE = 900  # characters; a line holds 998 (RFC 5322 section 2.1.1)
+
+
+def _content(value: object) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise MailMessageError(f"an attachment's content must be bytes, not {type(value).__name__}")
+
+
+def _content_type(value: str | None) -> str:
+    return value or ""
+
+
+def _guess_type(filename: str) -> str:
+    import mimetypes  # noqa: PLC0415  reads the system's tables; only an attachment without a type needs them
+
+    guess, encoding = mimetypes.guess_type(filename, strict=False)
+    return guess if guess and not encoding else "application/octet-stream"
+
+
+@attrs.frozen
+class Attachment:
+    """A file that travels with a message.
+
+    Raises:
+        MailMessageError: A name, type or id is malformed, or the content is not bytes.
+    """
+
+    filename: str
+    content: bytes = attrs.field(converter=_content, repr=lambda content: f"<{len(content)} bytes>")
+    content_type: str = attrs.field(default=None, converter=_content_type)
+    """MIME type, with parameters if need be; guessed from the file name when not given."""
+    content_id: str | None = None
+    """What an HTML body refers to as `cid:…`, without angle brackets."""
+    inline: bool = False
+    """True for an image that the HTML body shows; such an attachment needs a `content_id`."""
+
+    def __attrs_post_init__(self) -> None:
+        check_text(self.filename, "an attachment's file name")
+        if not self.filename.strip():
+            raise MailMessageError("an attachment needs a file name")
+        if not self.content_type:
+            object.__setattr__(self, "content_type", _guess_type(self.filename))
+        check_text(self.content_type, f"attachment {self.filename!r}: content_type")
+        if not _CONTENT_TYPE.fullmatch(self.content_type) or len(self.content_type) > _LONGEST_TYPE:
+            raise MailMessageError(f"attachment {self.filename!r}: {self.content_type[:100]!r} is not a MIME type")
+        if self.content_type.lower().startswith("multipart/"):
+            raise MailMessageError(f"attachment {self.filename!r}: attach the parts of a multipart one by one")
+        if self.content_id is not None:
+            check_text(self.content_id, f"attachment {self.filename!r}: content_id")
+            if not _CONTENT_ID.fullmatch(self.content_id):
+                raise MailMessageError(
+                    f"attachment {self.filename!r}: a content_id is 1 to 256 visible ASCII characters, not < and >"
+                )
+        if self.inline and self.content_id is None:
+            raise MailMessageError(f"attachment {self.filename!r}: inline=True needs a content_id")

@@ -238,6 +238,22 @@ def test_hostile_text_is_dealt_with_at_once(text: str) -> None:
     assert said == text or len(said) < 200
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["a" + " " * 50000, " " * 50000 + "a", "a" + "\t" * 50000, "a b" * 20000],
+    ids=lambda value: repr(value[:4]),
+)
+def test_a_hostile_header_value_is_dealt_with_at_once(value: str) -> None:
+    """A header value of thousands of blanks costs no more than its length, wherever they stand."""
+    start = time.monotonic()
+    try:
+        said = MailMessage("grace@example.com", "Hello", "x", headers={"X-Test": value}).headers["X-Test"]
+    except MailMessageError as error:
+        said = str(error)
+    assert time.monotonic() - start < 5
+    assert said == value or len(said) < 200
+
+
 def test_a_message_checks_every_field(message: MailMessage) -> None:
     """A line end is refused wherever a message has text that goes into a header, and the error names the place."""
     for where, change in {

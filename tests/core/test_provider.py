@@ -50,3 +50,8 @@ def test_a_message_needs_what_it_uses(fields: dict[str, object], needed: set[Cap
     """Each optional part of a message needs its capability, and a part that is not used needs none."""
     message = MailMessage("grace@example.com", "Hello", "x", **fields)  # type: ignore[arg-type]
     assert Capability.needed_by(message) == needed
+
+
+def test_any_name_makes_variables_that_a_shell_can_set() -> None:
+    """What is neither letter nor digit becomes an underscore."""
+    assert Provider("my.mail-2", SenderSettings, print).env_prefix == "MY_MAIL_2_"

@@ -216,6 +216,8 @@ def test_an_unreadable_distribution_is_passed_over(
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "postroom.discovery")
     assert record.getMessage() == f"{skipped.distribution} is passed over: {skipped.reason}"
+    with pytest.raises(UnknownProviderError, match=re.escape(f"(unreadable: {skipped.distribution})")):
+        registry.provider("broken", {})
 
 
 def test_a_distribution_without_a_version_is_passed_over(site: Path, registry: ProviderRegistry) -> None:

@@ -13,7 +13,12 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import postroom
 from certificates import Certificates
-from postroom import ProviderRegistry, describe
+from postroom import ProviderRegistry, SettingInfo, describe
+from postroom_smtp import microsoft
+from postroom_smtp.failures import Stage, from_reply
+from postroom_smtp.replies import Reply
+from postroom_smtp_oauth2.aadsts import CODES
+from postroom_smtp_oauth2.clouds import CLOUDS
 from smtp_servers import RealServer
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +29,13 @@ PAGES = [
     *sorted((ROOT / "plugins").glob("*/README.md")),
 ]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+MICROSOFT = (ROOT / "docs" / "microsoft365.md").read_text(encoding="utf-8")
+
+
+def settings_of(name: str) -> list[SettingInfo]:
+    """Return the settings of a provider."""
+    provider = ProviderRegistry().provider(name, {})
+    return describe(provider.settings, provider.env_prefix)
 
 
 def run_commands(example: Example) -> None:
@@ -78,22 +90,54 @@ def test_the_quickstart_delivers(application: RealServer) -> None:
 
 def test_every_variable_in_the_docs_is_a_setting() -> None:
     """A variable that a page names is read by a provider."""
-    provider = ProviderRegistry().provider("smtp-basic", {})
-    known = {info.variable for info in describe(provider.settings, provider.env_prefix)} | {"MAIL_TYPE"}
-    assert {*re.findall(r"\b(?:SMTP|MAIL)_[A-Z_]*[A-Z]\b", TEXT)} <= known
+    known = {info.variable for name in ("smtp-basic", "smtp-oauth2") for info in settings_of(name)} | {"MAIL_TYPE"}
+    assert {*re.findall(r"\b(?:SMTP|MAIL)_[A-Z0-9_]*[A-Z0-9]\b", TEXT)} <= known
 
 
-def test_the_page_on_smtp_has_every_setting() -> None:
-    """The page on SMTP gets one row for each setting, made from the settings class."""
+@pytest.mark.parametrize(("file", "name"), [("smtp.md", "smtp-basic"), ("microsoft365.md", "smtp-oauth2")])
+def test_a_page_on_a_provider_has_every_setting(file: str, name: str) -> None:
+    """The page on a provider gets one row for each of its settings, made from the settings class."""
     sys.path.insert(0, str(ROOT / "docs"))
     try:
         import hooks  # noqa: PLC0415  not a package: MkDocs loads it by its path
     finally:
         sys.path.pop(0)
-    provider = ProviderRegistry().provider("smtp-basic", {})
-    page = hooks.on_page_markdown((ROOT / "docs" / "smtp.md").read_text(encoding="utf-8"))
-    for info in describe(provider.settings, provider.env_prefix):
+    page = hooks.on_page_markdown((ROOT / "docs" / file).read_text(encoding="utf-8"))
+    for info in settings_of(name):
         assert f"| `{info.variable}` | `{info.field}` | {info.help} |" in page
+
+
+def test_every_cloud_is_listed_with_its_presets() -> None:
+    """The page on Microsoft 365 has a row for each cloud, with the presets that the code has, and no other."""
+    rows = re.findall(r"^\| `([\w-]+)` \| `(https://[^`]+)` \| `([^`]+)` \| `([^`]+)` \|$", MICROSOFT, re.MULTILINE)
+    assert rows == [(name, cloud.authority, cloud.scope, cloud.server) for name, cloud in CLOUDS.items()]
+
+
+def test_every_code_of_the_identity_service_is_explained() -> None:
+    """The page on Microsoft 365 has a row for each known code, with the variables of its remedy, and no other."""
+    rows = dict(re.findall(r"^\| `AADSTS(\d+)` \| (.*) \|$", MICROSOFT, re.MULTILINE))
+    assert {*map(int, rows)} == {*CODES}
+    for code, known in CODES.items():
+        assert {*re.findall(r"SMTP_\w+", known.remedy)} == {*re.findall(r"SMTP_\w+", rows[str(code)])}, code
+        assert known.transient == ("transient" in rows[str(code)]), code
+
+
+def test_every_known_reply_of_exchange_is_explained() -> None:
+    """The page on Microsoft 365 says of each reply what the code makes of it, and leaves out no reply that it knows."""
+    rows = re.findall(r"^\| `(\d{3}) ([^`]+)` \| `(\w+)` \| (yes|no) \| (.*) \|$", MICROSOFT, re.MULTILINE)
+    explained = set()
+    for code, text, kind, transient, advice in rows:
+        reply = Reply(int(code), (text,))
+        stage = Stage.AUTH if kind == "MailAuthError" else Stage.FINAL
+        error = from_reply(reply, stage, "smtp.office365.com:587")
+        assert (type(error).__name__, error.transient) == (kind, transient == "yes"), text
+        rule = microsoft.explain(reply)
+        if rule is not None:
+            explained.add(rule)
+            # One of the remedy's commands, unless the page has sent the reader to a step that has it.
+            commands = re.findall(r"(?:Set|Add)-\w+", rule.remedy)
+            assert not commands or any(command in advice for command in commands), text
+    assert explained == {*microsoft._RULES}
 
 
 def test_every_error_is_explained() -> None:

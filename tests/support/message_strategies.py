@@ -5,6 +5,7 @@ They draw from all that the model takes, and often what has broken mailers: `TRA
 
 import datetime
 from collections.abc import Callable
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -99,10 +100,10 @@ DOMAINS = (
 )
 
 
-def _taken(make: Callable[[str], object]) -> Callable[[str], bool]:
-    """Return a test for whether the model takes a text; what it refuses needs no writing."""
+def _taken(make: Callable[[Any], object]) -> Callable[[Any], bool]:
+    """Return a test for whether the model takes a value; what it refuses needs no writing."""
 
-    def test(value: str) -> bool:
+    def test(value: Any) -> bool:
         try:
             make(value)
         except MailMessageError:

@@ -170,7 +170,7 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             raise MailMessageError(f"headers: {name} is there twice")
         seen.add(lower)
         check_text(value, f"header {name}", tab=True)
-        if any(len(word) > _LONGEST_WORD for word in re.findall(r"\s*\S+", value)):
+        if any(len(word) > _LONGEST_WORD for word in re.findall(r"\s*\S*", value)):
             raise MailMessageError(f"header {name} has more than {_LONGEST_WORD} characters without a word break")
         if not value.isascii() and lower.startswith(_STRUCTURED):
             # Encoded as free text, it would hide the addresses or ids that it holds.

@@ -1,6 +1,7 @@
 """The registration: what a plugin returns to say which provider it is."""
 
 import enum
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -67,4 +68,4 @@ class Provider:
 
 def env_prefix(name: str) -> str:
     """Return the prefix of a provider's environment variables when it names none: `my-mail` gives `MY_MAIL_`."""
-    return name.upper().replace("-", "_") + "_"
+    return re.sub(r"[^A-Z0-9]+", "_", name.upper()) + "_"

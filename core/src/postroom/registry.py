@@ -103,7 +103,7 @@ class ProviderRegistry:
         """
         found = self._scan().get(name, [])
         if not found:
-            raise _unknown(name, self.names(), asked)
+            raise _unknown(name, self.names(), self._skipped, asked)
         if len(found) > 1:
             raise ProviderConflictError(
                 f"mail type {name} is claimed by {' and '.join(map(str, found))}: uninstall all but one of them",
@@ -180,16 +180,17 @@ class ProviderRegistry:
         )
 
 
-def _unknown(name: str, installed: list[str], asked: str | None) -> UnknownProviderError:
+def _unknown(name: str, installed: list[str], skipped: list[Skipped], asked: str | None) -> UnknownProviderError:
     import difflib  # noqa: PLC0415  only a mistake pays for it
 
     close = difflib.get_close_matches(name, [each for each in installed if each != asked], n=1, cutoff=0.75)
     advice = f"install the distribution that brings it, for a provider of ours: pip install postroom-{name}"
     if close:
         advice = f"did you mean {close[0]}?"
+    unread = f" (unreadable: {', '.join(each.distribution for each in skipped)})" if skipped else ""
     route = f" (chosen by {asked} from its settings)" if asked else ""
     return UnknownProviderError(
-        f"Unsupported mail type: {name}{route}. Installed: {', '.join(installed) or 'none'}; {advice}",
+        f"Unsupported mail type: {name}{route}. Installed: {', '.join(installed) or 'none'}{unread}; {advice}",
         name=name,
         installed=installed,
     )

@@ -52,7 +52,7 @@ def read(token: str) -> Claims | None:
             appid=_text(found.get("appid") or found.get("azp")),
             exp=float(exp) if isinstance(exp, int | float) else None,
         )
-    except (IndexError, ValueError, AttributeError):
+    except (IndexError, ValueError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -6,9 +6,11 @@ not JSON whole, and takes throttling for a wrong tenant.
 """
 
 import json
+import threading
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
 import attrs
@@ -16,6 +18,7 @@ import requests
 
 from postroom import (
     MailAuthError,
+    MailConfigError,
     MailConnectionError,
     MailRateLimitError,
     MailTimeoutError,
@@ -27,6 +30,7 @@ from postroom_smtp_oauth2 import aadsts
 STAGE = "token"
 _LARGEST = 1_000_000  # octets of an answer; a token has a few thousand
 _TEXT_LIMIT = 200  # characters of a server's own words
+_Result = TypeVar("_Result")
 
 
 @attrs.frozen
@@ -48,13 +52,17 @@ class TokenHttp:
         ca_file: CAs to trust instead of the usual ones. The environment's bundle counts only where this is None.
         connect: Seconds to connect.
         total: Seconds for a whole request.
+        remedy: What to do about a refusal that is not known.
         hidden: Secrets that a server must not get into an error by quoting them.
     """
 
-    def __init__(self, ca_file: str | None, connect: float, total: float, hidden: Iterable[str] = ()) -> None:
+    def __init__(
+        self, ca_file: str | None, connect: float, total: float, *, remedy: str, hidden: Iterable[str] = ()
+    ) -> None:
         self._ca_file = ca_file
         self._connect = connect
         self._total = total
+        self._remedy = remedy
         self._hidden = [form for secret in hidden for form in (secret, quote_plus(secret)) if form]
 
     def get(self, url: str, **options: Any) -> Answer:
@@ -78,28 +86,12 @@ class TokenHttp:
         headers: Mapping[str, str] | None = None,
         **_: Any,
     ) -> Answer:
-        until = time.monotonic() + self._total
         host = urlsplit(url).netloc
         # No cause is chained below: the exceptions of requests hold the whole request, and so the secret.
         try:
-            with requests.Session() as session:
-                # Proxies and the CA bundle are the environment's, but neither goes before what was set here, and no
-                # .netrc replaces what is sent.
-                settings = session.merge_environment_settings(url, {}, None, self._ca_file or None, None)
-                session.trust_env = False
-                with session.request(
-                    method,
-                    url,
-                    params=params,
-                    data=data,
-                    headers=headers,
-                    timeout=(self._connect, self._total),
-                    allow_redirects=False,
-                    stream=True,
-                    verify=self._ca_file or settings["verify"],
-                    proxies=settings["proxies"],
-                ) as response:
-                    body = _read(response, until)
+            response, body = _within(
+                self._total, lambda: self._fetch(method, url, params=params, data=data, headers=headers)
+            )
         except (requests.Timeout, TimeoutError):
             raise MailTimeoutError(f"{host} gave no token in time", stage=STAGE, transient=True) from None
         except requests.exceptions.SSLError:
@@ -115,11 +107,34 @@ class TokenHttp:
                 stage=STAGE,
                 transient=True,
             ) from None
+        except OSError:  # requests says so where a CA file is not there
+            raise MailConfigError(
+                "the CAs for the identity service cannot be read: check SMTP_OAUTH2_CA_FILE and REQUESTS_CA_BUNDLE"
+            ) from None
         text = body.decode("utf-8", "replace")
         fields = _object(text)
         if fields is None or not 200 <= response.status_code < 300:
             self._refuse(host, response, fields)
         return Answer(response.status_code, text, dict(response.headers))
+
+    def _fetch(self, method: str, url: str, **options: Any) -> tuple[requests.Response, bytes]:
+        until = time.monotonic() + self._total
+        with requests.Session() as session:
+            # Proxies and the CA bundle are the environment's, but neither goes before what was set here, and no
+            # .netrc replaces what is sent.
+            settings = session.merge_environment_settings(url, {}, None, self._ca_file or None, None)
+            session.trust_env = False
+            with session.request(
+                method,
+                url,
+                timeout=(self._connect, self._total),
+                allow_redirects=False,
+                stream=True,
+                verify=self._ca_file or settings["verify"],
+                proxies=settings["proxies"],
+                **options,
+            ) as response:
+                return response, _read(response, until)
 
     def _refuse(self, host: str, response: requests.Response, fields: dict[str, Any] | None) -> NoReturn:
         status, said = response.status_code, self._words(fields or {})
@@ -141,7 +156,7 @@ class TokenHttp:
                 code=status,
                 transient=True,
             )
-        remedy = known.remedy if known is not None else "Check SMTP_TENANT_ID, SMTP_CLIENT_ID and the credential"
+        remedy = known.remedy if known is not None else self._remedy
         if 300 <= status < 400:
             remedy = "It redirects: set SMTP_OAUTH2_AUTHORITY to where the service is"
         raise MailAuthError(reason, remedy=remedy, stage=STAGE, code=status)
@@ -154,11 +169,25 @@ class TokenHttp:
         return clean(text.partition("\n")[0].partition(" Trace ID:")[0].encode("utf-8", "replace"))[:_TEXT_LIMIT]
 
 
+def _within(seconds: float, work: Callable[[], _Result]) -> _Result:
+    """Do `work` in a thread: no time-out of requests bounds a resolver that hangs, or headers that drip."""
+    flight: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            flight.set_result(work())
+        except BaseException as error:  # noqa: BLE001  it is raised where the result is waited for
+            flight.set_exception(error)
+
+    threading.Thread(target=run, name="postroom token request", daemon=True).start()
+    return flight.result(seconds)
+
+
 def _read(response: requests.Response, until: float) -> bytes:
     body = bytearray()
     for piece in response.iter_content(4096):
         body += piece
-        if time.monotonic() > until:  # a server that drips bytes never exceeds the time-out for one read
+        if time.monotonic() > until:  # nobody waits any more
             raise TimeoutError
         if len(body) > _LARGEST:
             raise requests.exceptions.ContentDecodingError

@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from postroom import MailAuthError, MailConfigError
+from postroom import MailAuthError, MailConfigError, MailError
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
 from postroom_smtp_oauth2.tokens import Token
 
 _CONNECT = 10.0  # seconds
 _TOTAL = 30.0  # seconds for a whole request
+_NO_CREDENTIAL = "Check SMTP_TENANT_ID, SMTP_CLIENT_ID and the credential"
+_NO_IDENTITY = "This host has no such managed identity: switch one on, or check SMTP_CLIENT_ID"
 _SHORT_LIFE = 600.0  # seconds, where the service does not say
 
 
@@ -55,7 +57,13 @@ class MicrosoftTokens:
         settings = self._settings
         seconds = settings.timeout
         secret = settings.client_secret.reveal() if settings.client_secret else ""
-        http = TokenHttp(settings.oauth2_ca_file, seconds or _CONNECT, seconds or _TOTAL, [secret])
+        http = TokenHttp(
+            settings.oauth2_ca_file,
+            seconds or _CONNECT,
+            seconds or _TOTAL,
+            remedy=_NO_IDENTITY if settings.managed_identity else _NO_CREDENTIAL,
+            hidden=[secret],
+        )
         if settings.managed_identity:
             identity = (
                 msal.UserAssignedManagedIdentity(client_id=settings.client_id)
@@ -77,7 +85,9 @@ class MicrosoftTokens:
                 instance_discovery=False,
                 azure_region=False,
             )
-        except (ValueError, TypeError) as error:  # a PFX is read here, a malformed authority refused
+        except MailError:  # first: MailTimeoutError is an OSError, MailConfigError a ValueError
+            raise
+        except (ValueError, TypeError, OSError) as error:  # a PFX is read here, a malformed authority refused
             field = (
                 "SMTP_CLIENT_CERTIFICATE and its password" if settings.client_certificate else "SMTP_OAUTH2_AUTHORITY"
             )

@@ -43,7 +43,8 @@ class SmtpSettings(SenderSettings):
     )
     deadline: float = attrs.field(default=180.0, metadata=setting("seconds that a whole send may take"))
     auth_type: str | None = attrs.field(
-        default=None, metadata=setting("chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic")
+        default=None,
+        metadata=setting("chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic, oauth2 is smtp-oauth2"),
     )
 
     @property

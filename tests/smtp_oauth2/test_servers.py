@@ -20,7 +20,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-import mail_stack
 import oauth_servers
 from certificates import Certificates
 from mail_stack import MAILBOX, PASSWORD, MailStack
@@ -40,7 +39,7 @@ from oauth_servers import (
     need,
 )
 
-FEDERATED_TOKEN = "a.federated.token"
+FEDERATED_TOKEN = "a.federated.token"  # as in conftest.py
 OTHER_TENANT = "00000000-0000-0000-0000-000000000000"
 
 
@@ -78,39 +77,6 @@ class Submission(smtplib.SMTP):
         """Log in in two steps; return the code and the text of the reply to the second one."""
         assert self.docmd("AUTH", mechanism) == (334, b"")
         return self.docmd(base64.b64encode(response).decode())
-
-
-@pytest.fixture(scope="session")
-def application() -> trustme.LeafCert:
-    """Return the application's certificate."""
-    return trustme.CA().issue_cert("application.example.org", key_type=trustme.KeyType.RSA)
-
-
-@pytest.fixture(scope="session")
-def running_oauth(ca: Certificates, application: trustme.LeafCert) -> Iterator[OAuthServer]:
-    need(oauth_servers.missing_parts())
-    certificate = application.cert_chain_pems[0].bytes()
-    with OAuthServer(ca, certificate=certificate, federated_token=FEDERATED_TOKEN) as server:
-        yield server
-
-
-@pytest.fixture
-def oauth(running_oauth: OAuthServer) -> OAuthServer:
-    running_oauth.recover()
-    return running_oauth
-
-
-@pytest.fixture(scope="session")
-def running_mail(ca: Certificates, running_oauth: OAuthServer) -> Iterator[MailStack]:
-    need(mail_stack.missing_parts())
-    with MailStack(ca, running_oauth) as stack:
-        yield stack
-
-
-@pytest.fixture
-def mail(running_mail: MailStack, oauth: OAuthServer) -> MailStack:
-    running_mail.clear()
-    return running_mail
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ not JSON whole, and takes throttling for a wrong tenant.
 """
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
 from urllib.parse import quote_plus, urlsplit
 
 import attrs
@@ -18,7 +16,6 @@ import requests
 
 from postroom import (
     MailAuthError,
-    MailConfigError,
     MailConnectionError,
     MailRateLimitError,
     MailTimeoutError,
@@ -30,7 +27,6 @@ from postroom_smtp_oauth2 import aadsts
 STAGE = "token"
 _LARGEST = 1_000_000  # octets of an answer; a token has a few thousand
 _TEXT_LIMIT = 200  # characters of a server's own words
-_Result = TypeVar("_Result")
 
 
 @attrs.frozen
@@ -51,7 +47,7 @@ class TokenHttp:
     Args:
         ca_file: CAs to trust instead of the usual ones. The environment's bundle counts only where this is None.
         connect: Seconds to connect.
-        total: Seconds for a whole request.
+        total: Seconds for each answer; a body that drips counts as a whole, headers that drip do not.
         remedy: What to do about a refusal that is not known.
         hidden: Secrets that a server must not get into an error by quoting them.
     """
@@ -89,9 +85,7 @@ class TokenHttp:
         host = urlsplit(url).netloc
         # No cause is chained below: the exceptions of requests hold the whole request, and so the secret.
         try:
-            response, body = _within(
-                self._total, lambda: self._fetch(method, url, params=params, data=data, headers=headers)
-            )
+            response, body = self._fetch(method, url, params=params, data=data, headers=headers)
         except (requests.Timeout, TimeoutError):
             raise MailTimeoutError(f"{host} gave no token in time", stage=STAGE, transient=True) from None
         except requests.exceptions.SSLError:
@@ -107,9 +101,12 @@ class TokenHttp:
                 stage=STAGE,
                 transient=True,
             ) from None
-        except OSError:  # requests says so where a CA file is not there
-            raise MailConfigError(
-                "the CAs for the identity service cannot be read: check SMTP_OAUTH2_CA_FILE and REQUESTS_CA_BUNDLE"
+        except OSError:
+            # Requests says so where a CA file is missing. MSAL would hide a MailConfigError, which is a ValueError.
+            raise MailConnectionError(
+                "the CAs for the identity service cannot be read",
+                remedy="Check SMTP_OAUTH2_CA_FILE and REQUESTS_CA_BUNDLE",
+                stage=STAGE,
             ) from None
         text = body.decode("utf-8", "replace")
         fields = _object(text)
@@ -131,7 +128,8 @@ class TokenHttp:
                 allow_redirects=False,
                 stream=True,
                 verify=self._ca_file or settings["verify"],
-                proxies=settings["proxies"],
+                # A managed identity's endpoint is the host's own, by plain HTTP: no proxy can reach it.
+                proxies=settings["proxies"] if url.startswith("https:") else {},
                 **options,
             ) as response:
                 return response, _read(response, until)
@@ -169,25 +167,12 @@ class TokenHttp:
         return clean(text.partition("\n")[0].partition(" Trace ID:")[0].encode("utf-8", "replace"))[:_TEXT_LIMIT]
 
 
-def _within(seconds: float, work: Callable[[], _Result]) -> _Result:
-    """Do `work` in a thread: no time-out of requests bounds a resolver that hangs, or headers that drip."""
-    flight: Future[_Result] = Future()
-
-    def run() -> None:
-        try:
-            flight.set_result(work())
-        except BaseException as error:  # noqa: BLE001  it is raised where the result is waited for
-            flight.set_exception(error)
-
-    threading.Thread(target=run, name="postroom token request", daemon=True).start()
-    return flight.result(seconds)
-
-
 def _read(response: requests.Response, until: float) -> bytes:
+    # Octet by octet, since a larger piece waits until it is full: a server that drips would never exceed a time-out.
     body = bytearray()
-    for piece in response.iter_content(4096):
-        body += piece
-        if time.monotonic() > until:  # nobody waits any more
+    for octet in response.iter_content(1):
+        body += octet
+        if time.monotonic() > until:
             raise TimeoutError
         if len(body) > _LARGEST:
             raise requests.exceptions.ContentDecodingError

@@ -1,0 +1,120 @@
+"""Fixtures of the tests of `smtp-oauth2`: the servers, variables that lead to them, and what every error must pass."""
+
+import base64
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import trustme
+
+import mail_stack
+import oauth_servers
+from certificates import Certificates
+from mail_stack import MAILBOX, MailStack
+from oauth_servers import CLIENT_ID, CLIENT_SECRET, TENANT, OAuthServer, need
+from postroom import DeliveringSender, MailError, MailMessage, MailSenderFactory
+from smtp_servers import ScriptedServer
+
+
+@pytest.fixture(scope="session")
+def application() -> trustme.LeafCert:
+    """Return the application's certificate."""
+    return trustme.CA().issue_cert("application.example.org", key_type=trustme.KeyType.RSA)
+
+
+@pytest.fixture(scope="session")
+def running_oauth(ca: Certificates, application: trustme.LeafCert) -> Iterator[OAuthServer]:
+    """Run one server for all tests."""
+    need(oauth_servers.missing_parts())
+    certificate = application.cert_chain_pems[0].bytes()
+    with OAuthServer(ca, certificate=certificate, federated_token="a.federated.token") as server:
+        yield server
+
+
+@pytest.fixture
+def oauth(running_oauth: OAuthServer) -> OAuthServer:
+    """Return the server without the faults, counts and token sizes of the test before."""
+    running_oauth.recover()
+    return running_oauth
+
+
+@pytest.fixture(scope="session")
+def running_mail(ca: Certificates, running_oauth: OAuthServer) -> Iterator[MailStack]:
+    """Run Postfix and Dovecot once for all tests."""
+    need(mail_stack.missing_parts())
+    with MailStack(ca, running_oauth) as stack:
+        yield stack
+
+
+@pytest.fixture
+def mail(running_mail: MailStack, oauth: OAuthServer) -> MailStack:
+    """Return Postfix and Dovecot without the messages of the test before."""
+    running_mail.clear()
+    return running_mail
+
+
+@pytest.fixture
+def smtp(scripted_server: Callable[..., ScriptedServer], ca: Certificates) -> ScriptedServer:
+    """Return a server that takes every token, for tests that are not about SMTP."""
+    return scripted_server(tls=ca.good, extensions=(), extensions_in_tls=("AUTH LOGIN XOAUTH2",))
+
+
+@pytest.fixture
+def environ(oauth: OAuthServer, smtp: ScriptedServer) -> dict[str, str]:
+    """Return Dify's variables, which lead to `smtp`. From the authority on they are due to the test."""
+    return {
+        "MAIL_TYPE": "smtp",
+        "SMTP_AUTH_TYPE": "oauth2",
+        "SMTP_OAUTH2_PROVIDER": "microsoft",
+        "SMTP_SERVER": smtp.host,
+        "SMTP_PORT": str(smtp.port),
+        "SMTP_USERNAME": MAILBOX,
+        "SMTP_USE_TLS": "true",
+        "SMTP_CLIENT_ID": CLIENT_ID,
+        "SMTP_CLIENT_SECRET": CLIENT_SECRET,
+        "SMTP_TENANT_ID": TENANT,
+        "SMTP_OAUTH2_AUTHORITY": oauth.url,
+        "SMTP_OAUTH2_CA_FILE": oauth.ca_file,
+        "SMTP_CA_FILE": oauth.ca_file,
+        "SMTP_TLS_MODE": "starttls",
+        "MAIL_DEFAULT_SEND_FROM": MAILBOX,
+    }
+
+
+@pytest.fixture
+def make(environ: dict[str, str]) -> Callable[..., DeliveringSender]:
+    """Make a sender from the variables, with changes on top; None takes a variable out."""
+
+    def build(**changes: str | None) -> DeliveringSender:
+        variables = {name: value for name, value in {**environ, **changes}.items() if value is not None}
+        made = MailSenderFactory.create_from_dify_config(None, environ=variables)
+        assert made is not None
+        return made
+
+    return build
+
+
+@pytest.fixture
+def failure(oauth: OAuthServer) -> Callable[[DeliveringSender], Any]:
+    """Deliver, which must fail, and return the error after the checks that every error must pass."""
+
+    def deliver(sender: DeliveringSender) -> MailError:
+        with pytest.raises(MailError) as caught:
+            sender.deliver(MailMessage("one@example.com", "Hello", text="Hello, Ada."))
+        error = caught.value
+        text, dumped = str(error), pickle.dumps(error)
+        assert text.isprintable(), f"not one printable line: {text!r}"
+        assert len(text) < 1500
+        assert vars(pickle.loads(dumped)) == vars(error)
+        shown = [repr(vars(error)), dumped.decode("utf-8", "replace")]
+        link: BaseException | None = error
+        while link is not None:
+            shown += [str(link), repr(link)]
+            link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        for secret in (CLIENT_SECRET, *oauth.issued):
+            for form in (secret, base64.b64encode(secret.encode()).decode()):
+                assert not [said for said in shown if form in said]
+        return error
+
+    return deliver

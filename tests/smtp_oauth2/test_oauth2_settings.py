@@ -1,0 +1,114 @@
+"""The settings of `smtp-oauth2`, and what boot costs."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oauth_servers import CLIENT_ID, CLIENT_SECRET, TENANT
+from postroom import DeliveringSender, MailSenderFactory, MailSettingsError
+from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
+
+NEEDED = {"username": "app@example.org", "client_id": CLIENT_ID, "tenant_id": TENANT}
+GIVEN = {**NEEDED, "client_secret": CLIENT_SECRET}
+
+
+def make(config: dict[str, Any]) -> DeliveringSender:
+    return MailSenderFactory.create_sender("smtp-oauth2", config)
+
+
+def load(**more: Any) -> SmtpOAuth2Settings:
+    return SmtpOAuth2Settings(username="app@example.org", managed_identity=True, **more)
+
+
+def problem(config: dict[str, Any]) -> str:
+    with pytest.raises(MailSettingsError) as caught:
+        make(config)
+    assert CLIENT_SECRET not in str(caught.value) + repr(caught.value)
+    return str(caught.value)
+
+
+def test_the_defaults_are_microsofts() -> None:
+    """Server, port and STARTTLS need not be set."""
+    settings = load(tenant_id=TENANT)
+    assert (settings.server, settings.port, settings.mode) == ("smtp.office365.com", 587, "starttls")
+    assert settings.authority == f"https://login.microsoftonline.com/{TENANT}"
+    assert settings.scope == "https://outlook.office365.com/.default"
+    assert make(GIVEN).is_configured()
+
+
+@pytest.mark.parametrize(
+    ("cloud", "server", "authority", "scope"),
+    [
+        ("gcc-high", "smtp.office365.us", "login.microsoftonline.us", "outlook.office365.us"),
+        ("dod", "outlook-dod.office365.us", "login.microsoftonline.us", "outlook-dod.office365.us"),
+        ("china", "smtp.partner.outlook.cn", "login.partner.microsoftonline.cn", "partner.outlook.cn"),
+    ],
+)
+def test_a_cloud_is_a_preset_that_every_field_overrides(cloud: Any, server: str, authority: str, scope: str) -> None:
+    """Sources disagree about the sovereign clouds."""
+    preset = load(oauth2_cloud=cloud, tenant_id="t")
+    assert (preset.server, preset.authority) == (server, f"https://{authority}/t")
+    assert preset.scope == f"https://{scope}/.default"
+    own = load(oauth2_cloud=cloud, tenant_id="t", server="s", oauth2_authority="https://a", oauth2_scope="c/.default")
+    assert (own.server, own.authority, own.scope) == ("s", "https://a/t", "c/.default")
+
+
+@pytest.mark.parametrize(
+    ("given", "authority"),
+    [
+        ("https://login.example.org", "https://login.example.org/t"),
+        ("https://login.example.org/", "https://login.example.org/t"),
+        ("https://login.example.org/other", "https://login.example.org/other"),
+        ("https://login.example.org/other/v2.0", "https://login.example.org/other"),
+    ],
+)
+def test_an_authority_may_hold_the_tenant(given: str, authority: str) -> None:
+    """As Microsoft's pages show it, with version and without."""
+    assert load(tenant_id="t", oauth2_authority=given).authority == authority
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (NEEDED, "exactly one credential is needed"),
+        ({**GIVEN, "managed_identity": True}, "client_secret (SMTP_CLIENT_SECRET) and managed_identity"),
+        ({**GIVEN, "federated_token_file": __file__}, "client_secret (SMTP_CLIENT_SECRET) and federated_token_file"),
+        ({**NEEDED, "client_certificate": "/nowhere"}, "client certificate does not exist here"),
+        ({**NEEDED, "federated_token_file": "/nowhere"}, "federated token file does not exist here"),
+        ({**GIVEN, "oauth2_ca_file": "/nowhere"}, "oauth2 ca file does not exist here"),
+        ({**GIVEN, "tenant_id": None}, "tenant_id (SMTP_TENANT_ID)"),
+        ({**GIVEN, "client_id": " "}, "client_id (SMTP_CLIENT_ID)"),
+        ({**GIVEN, "username": None}, "SMTP username is required"),
+        ({**GIVEN, "tenant_id": "Common"}, "tenant id must name one tenant"),
+        ({**GIVEN, "tenant_id": "organizations"}, "tenant id must name one tenant"),
+        ({**GIVEN, "oauth2_authority": "http://localhost"}, "must begin with https://"),
+        ({**GIVEN, "oauth2_cloud": "moon"}, "oauth2 cloud must be"),
+        ({**GIVEN, "oauth2_provider": "google"}, "oauth2 provider must be"),
+        ({**GIVEN, "use_tls": False}, "never sent in plain text"),
+        ({**GIVEN, "tls_mode": "none"}, "never sent in plain text"),
+        ({**GIVEN, "auth_type": "basic"}, "auth type must be oauth2"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_sent(config: dict[str, Any], said: str) -> None:
+    """With the variable to set, and no value."""
+    assert said in problem(config)
+
+
+def test_importing_the_plugin_and_building_load_neither_msal_nor_requests(tmp_path: Path) -> None:
+    """In a process of its own, which may not open a socket, for boot does no I/O."""
+    program = f"""
+import socket, sys
+def refuse(*_, **__): raise SystemExit("a socket was opened")
+sys.addaudithook(lambda event, _: refuse() if event in ("socket.connect", "socket.getaddrinfo") else None)
+import postroom_smtp_oauth2.plugin
+assert not {{"msal", "requests"}} & sys.modules.keys()
+from postroom import MailSenderFactory
+sender = MailSenderFactory.create_sender("smtp-oauth2", {GIVEN!r})
+assert sender.is_configured()
+print([name for name in ("msal", "requests", "jwt", "cryptography") if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (run.stdout, run.stderr) == ("[]\n", "")

@@ -1,7 +1,10 @@
 """One token for many threads, kept while it is good."""
 
 import logging
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -217,3 +220,39 @@ def test_neither_source_nor_token_show_the_value(service: Service) -> None:
     assert "token 1" not in repr(token) + repr(service.source)
     with pytest.raises(TypeError, match="is not pickled"):
         pickle.dumps(service.source)
+
+
+FORK = """
+import os, threading
+from postroom_smtp_oauth2 import CachedTokenSource, Token
+
+parent, asked, answer = os.getpid(), threading.Event(), threading.Event()
+
+def fetch():
+    if os.getpid() == parent:
+        asked.set()
+        answer.wait(30)
+    return Token(str(os.getpid()), 9e9)
+
+source = CachedTokenSource(fetch)
+thread = threading.Thread(target=source.token)
+thread.start()
+asked.wait(30)
+child = os.fork()
+if child == 0:
+    os._exit(0 if source.token().value == str(os.getpid()) else 1)
+_, status = os.waitpid(child, 0)
+answer.set()
+thread.join()
+assert source.token().value == str(parent)
+raise SystemExit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_does_not_wait_for_its_parent() -> None:
+    """A child that is forked while a request is under way asks for a token of its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -31,5 +31,6 @@ def build(settings: SmtpBasicSettings) -> Transport:
     if username and password:
         if microsoft.is_microsoft(settings.server):
             _log.warning("smtp-basic: %s", microsoft.PASSWORDS_END)
-        return SmtpSender(settings, "smtp-basic", lambda session: log_in(session, username, password))
+        limit = microsoft.connections(settings.server)
+        return SmtpSender(settings, "smtp-basic", lambda session: log_in(session, username, password), limit)
     return SmtpSender(settings, "smtp-basic")

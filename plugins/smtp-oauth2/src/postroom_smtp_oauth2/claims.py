@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from postroom_smtp.replies import clean
+
 _ROLE = "SMTP.SendAsApp"
 
 
@@ -46,7 +48,7 @@ def read(token: str) -> Claims | None:
         roles, exp = found.get("roles") or [], found.get("exp")
         return Claims(
             aud=_text(found.get("aud")),
-            roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
+            roles=tuple(_text(role) or "" for role in roles) if isinstance(roles, list) else (),
             tid=_text(found.get("tid")),
             oid=_text(found.get("oid")),
             appid=_text(found.get("appid") or found.get("azp")),
@@ -57,7 +59,8 @@ def read(token: str) -> Claims | None:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)[:200]
+    # It is shown to people, and nobody has verified it.
+    return None if value is None else clean(str(value).encode("utf-8", "replace"))[:200]
 
 
 def advice(claims: Claims | None, mailbox: str) -> str:

@@ -102,7 +102,7 @@ class SmtpOAuth2Settings(SmtpSettings):
         if sum(given.values()) != 1:
             names = [f"{name} (SMTP_{name.upper()})" for name, there in given.items() if there] or ["none"]
             kinds = "client_secret, client_certificate, federated_token_file or managed_identity"
-            yield "client_secret", f"exactly one credential is needed: {kinds}; given: {' and '.join(names)}"
+            yield "client_secret", f"exactly one credential is needed, {kinds}, but there is {' and '.join(names)}"
         if self.managed_identity:
             return
         for field in ("tenant_id", "client_id"):

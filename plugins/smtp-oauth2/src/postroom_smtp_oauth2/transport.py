@@ -3,6 +3,7 @@
 import logging
 
 from postroom import MailAuthError, MailMessage, Receipt
+from postroom_smtp import microsoft
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp_oauth2 import claims
 from postroom_smtp_oauth2.login import REFUSED, OAuth2Login
@@ -18,7 +19,8 @@ class OAuth2Sender:
     def __init__(self, settings: SmtpOAuth2Settings, provider: str, source: TokenSource) -> None:
         self._settings = settings
         self._source = source
-        self._smtp = SmtpSender(settings, provider, OAuth2Login(settings.username, source))
+        login = OAuth2Login(settings.username, source)
+        self._smtp = SmtpSender(settings, provider, login, microsoft.connections(settings.server))
 
     def deliver(self, message: MailMessage) -> Receipt:
         """Offer the message once."""

@@ -10,8 +10,7 @@ import attrs
 from postroom import MailAuthError, MailQuotaError, MailRateLimitError, MailRejectedError, MailSendError
 from postroom_smtp.replies import Reply
 
-CONNECTIONS = 3
-"""Connections at a time for one mailbox; a fourth is answered with 432."""
+_CONNECTIONS = 3  # at a time for one mailbox; a fourth is answered with 432
 PASSWORDS_END = (
     "Microsoft 365 switches SMTP with a password off by default at the end of December 2026, and will announce its "
     "removal in the second half of 2027: install postroom-smtp-oauth2 and set SMTP_AUTH_TYPE=oauth2"
@@ -102,6 +101,11 @@ _RULES = (
 def is_microsoft(server: str) -> bool:
     """Return True if this is a host of Exchange Online."""
     return server.lower().rstrip(".") in _HOSTS
+
+
+def connections(server: str) -> int | None:
+    """Return how many connections at a time the server takes; None if no limit is known."""
+    return _CONNECTIONS if is_microsoft(server) else None
 
 
 def explain(reply: Reply) -> Rule | None:

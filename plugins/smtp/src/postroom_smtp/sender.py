@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from postroom import MailError, MailMessage, MailMessageError, MailTimeoutError, Receipt
-from postroom_smtp import microsoft, tls
+from postroom_smtp import tls
 from postroom_smtp.connection import Connection, Deadline
 from postroom_smtp.failures import Stage, from_exception
 from postroom_smtp.mime import render
@@ -31,19 +31,20 @@ class SmtpSender:
         settings: Where and how to connect.
         provider: Name of the provider, for receipts.
         login: How to log in; None does not.
+        connections: How many connections to have at a time; a further message waits for its turn. None: no limit.
     """
 
-    def __init__(self, settings: SmtpSettings, provider: str, login: Login | None = None) -> None:
+    def __init__(
+        self, settings: SmtpSettings, provider: str, login: Login | None = None, connections: int | None = None
+    ) -> None:
         self._settings = settings
         self._provider = provider
         self._login = login
         self._peer = f"{settings.server}:{settings.port}"
         seconds = settings.timeout
         self._timeouts = Timeouts() if seconds is None else Timeouts(seconds, seconds, seconds)
-        # A connection over the limit is refused, so the next sender waits for its turn.
-        self._turns = (
-            threading.BoundedSemaphore(microsoft.CONNECTIONS) if microsoft.is_microsoft(settings.server) else None
-        )
+        self._connections = connections
+        self._turns = threading.BoundedSemaphore(connections) if connections else None
         if settings.mode == "none" and login is not None and not _is_local(settings.server):
             _log.warning(
                 "%s: the login goes to %s in plain text; set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true",
@@ -105,7 +106,7 @@ class SmtpSender:
         if self._turns is not None and not self._turns.acquire(timeout=settings.deadline):
             raise MailTimeoutError(
                 f"no connection to {self._peer} became free in time",
-                remedy=f"It takes {microsoft.CONNECTIONS} at a time: send less at once",
+                remedy=f"It takes {self._connections} at a time: send less at once",
                 stage=str(stage),
                 transient=True,
             )

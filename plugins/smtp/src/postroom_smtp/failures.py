@@ -74,6 +74,12 @@ _STARTTLS_INSTEAD = (
     "or SMTP_TLS_MODE=starttls"
 )
 
+_REMEDIES = {  # for a refusal that is final
+    Stage.AUTH: WRONG_LOGIN,
+    Stage.MAIL: "Check the sender: this server may want the address that logs in (MAIL_DEFAULT_SEND_FROM)",
+    Stage.EHLO: "Set SMTP_LOCAL_HOSTNAME to a name that this server accepts",
+}
+
 
 def from_reply(reply: Reply, stage: Stage, peer: str) -> MailSendError:
     """Return the error for a reply that refuses. A verdict on the final dot is a verdict: the message was not taken."""
@@ -143,17 +149,14 @@ def _permanent(error: Exception) -> bool:
 
 
 def _remedy(reply: Reply, stage: Stage) -> str | None:
-    if stage is Stage.AUTH:
-        return None if reply.transient else WRONG_LOGIN
-    if reply.code == 530:
+    if reply.transient:
+        throttled = (reply.enhanced_code or "").startswith("4.7.")
+        return "Wait some minutes, and send less at a time" if throttled else None
+    if reply.code == 530 and stage is not Stage.AUTH:
         if (reply.enhanced_code or "").startswith("5.7.0") and "STARTTLS" in reply.text.upper():
             return "The server wants TLS first: set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true"
         return "The server wants a login: set SMTP_USERNAME and SMTP_PASSWORD"
-    if stage is Stage.MAIL and not reply.transient:
-        return "Check the sender: this server may want the address that logs in (MAIL_DEFAULT_SEND_FROM)"
-    if stage is Stage.EHLO and not reply.transient:
-        return "Set SMTP_LOCAL_HOSTNAME to a name that this server accepts"
-    return None
+    return _REMEDIES.get(stage)
 
 
 def _network_remedy(error: Exception, stage: Stage, mode: TlsMode) -> str | None:

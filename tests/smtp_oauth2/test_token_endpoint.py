@@ -231,7 +231,7 @@ class TestTrust:
     def test_an_answer_without_end_is_a_connection_error(
         self, oauth: OAuthServer, make: Make, failure: Failure
     ) -> None:
-        """More than a million octets are no token."""
+        """What is far too large for a token is not read to its end."""
         oauth.fail("token", Answer(200, "x" * 2_000_000))
         assert type(failure(make())) is MailConnectionError
 

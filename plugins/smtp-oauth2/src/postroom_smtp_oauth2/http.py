@@ -25,7 +25,7 @@ from postroom_smtp.replies import clean
 from postroom_smtp_oauth2 import aadsts
 
 STAGE = "token"
-_LARGEST = 1_000_000  # octets of an answer; a token has a few thousand
+_LARGEST = 65_536  # octets of an answer; a token has a few thousand
 _TEXT_LIMIT = 200  # characters of a server's own words
 
 

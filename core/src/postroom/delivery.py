@@ -1,6 +1,8 @@
 """What the factory returns: the provider's transport with everything around it that is the same for all providers."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -88,7 +90,7 @@ class Delivery:
             raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
         try:
             message = self._complete(message)
-            receipt = self._guarded(message)
+            receipt = self._offer(message)
         except MailError as error:
             self._registry.observe("postroom_message_failed", message=message, error=error)
             raise
@@ -114,15 +116,8 @@ class Delivery:
         Raises:
             MailError: The provider cannot be reached or does not know us.
         """
-        try:
+        with self._guard(Outcome.NOT_SENT):
             self._transport.check_connection()
-        except MailSendError as error:
-            error.provider = error.provider or self.provider
-            raise
-        except MailError:
-            raise
-        except Exception as error:
-            raise self._foreign(error, Outcome.NOT_SENT) from error
 
     def close(self) -> None:
         """Release connections. May be called more than once; a later send opens new ones."""
@@ -150,19 +145,25 @@ class Delivery:
         except MailMessageError as error:
             raise MailMessageError(f"MAIL_DEFAULT_SEND_FROM: {error}") from None
 
-    def _guarded(self, message: MailMessage) -> Receipt:
-        try:
+    def _offer(self, message: MailMessage) -> Receipt:
+        with self._guard(Outcome.UNKNOWN):
             receipt: object = self._transport.deliver(message)
             if not isinstance(receipt, Receipt):
                 raise TypeError(f"deliver returned {type(receipt).__name__}, not a Receipt")
+            return receipt
+
+    @contextlib.contextmanager
+    def _guard(self, outcome: Outcome) -> Iterator[None]:
+        """Let nothing but a `MailError` out of the provider; for anything else, `outcome` is what is known."""
+        try:
+            yield
         except MailSendError as error:
             error.provider = error.provider or self.provider
             raise
         except MailError:
             raise
         except Exception as error:
-            raise self._foreign(error, Outcome.UNKNOWN) from error
-        return receipt
+            raise self._foreign(error, outcome) from error
 
     def _foreign(self, error: Exception, outcome: Outcome) -> MailSendError:
         # Its text stays out: nobody knows what a foreign exception quotes. The cause is chained for the traceback.

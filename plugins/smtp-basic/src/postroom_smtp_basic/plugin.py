@@ -2,7 +2,8 @@
 
 import logging
 
-from postroom import Capability, Provider, Transport, hookimpl
+from postroom import Provider, Transport, hookimpl
+from postroom_smtp.settings import CAPABILITIES
 from postroom_smtp_basic.settings import SmtpBasicSettings
 
 _log = logging.getLogger("postroom.smtp.basic")
@@ -17,7 +18,7 @@ def postroom_provider() -> Provider:
         settings=SmtpBasicSettings,
         build=build,
         env_prefix="SMTP_",
-        capabilities={Capability.ATTACHMENTS, Capability.INLINE_ATTACHMENTS, Capability.HEADERS},
+        capabilities=CAPABILITIES,
     )
 
 

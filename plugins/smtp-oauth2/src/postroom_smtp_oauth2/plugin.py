@@ -1,6 +1,7 @@
 """The entry point `smtp-oauth2`."""
 
-from postroom import Capability, Provider, Transport, hookimpl
+from postroom import Provider, Transport, hookimpl
+from postroom_smtp.settings import CAPABILITIES
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
 
 
@@ -13,7 +14,7 @@ def postroom_provider() -> Provider:
         settings=SmtpOAuth2Settings,
         build=build,
         env_prefix="SMTP_",
-        capabilities={Capability.ATTACHMENTS, Capability.INLINE_ATTACHMENTS, Capability.HEADERS},
+        capabilities=CAPABILITIES,
     )
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import attrs
 
-from postroom import SenderSettings, setting
+from postroom import Capability, SenderSettings, setting
 from postroom_smtp import tls
 from postroom_smtp.tls import TlsMode
+
+CAPABILITIES = frozenset({Capability.ATTACHMENTS, Capability.INLINE_ATTACHMENTS, Capability.HEADERS})
+"""What every provider that builds on `SmtpSender` carries. Tags, metadata and send_at have no place in SMTP."""
 
 _NEEDED = "SMTP server and port are required"
 _HOST = re.compile(

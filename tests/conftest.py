@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -16,6 +17,13 @@ _OURS = ("MAIL_", "SMTP_")
 # An example that takes long on a busy machine is no failure.
 hypothesis.settings.register_profile("postroom", deadline=None)
 hypothesis.settings.load_profile("postroom")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, one line for each reason."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"left out {count} tests: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.fixture(autouse=True)

@@ -21,13 +21,8 @@ def table(name: str) -> str:
 
 
 def _row(info: SettingInfo) -> str:
+    default = f"`{info.default_text}`" if info.default_text else ""
     if info.required:
         default = "**required**"
-    elif info.default is None or info.secret:
-        default = ""
-    elif isinstance(info.default, bool):
-        default = f"`{str(info.default).lower()}`"
-    else:
-        default = f"`{info.default:g}`" if isinstance(info.default, float) else f"`{info.default}`"
     kind = f"{info.type}, secret" if info.secret else info.type
     return f"| `{info.variable}` | `{info.field}` | {info.help} | {kind} | {default} |"

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom import MailConfigError, MailSettingsError, Secret, SenderSettings, SettingProblem, describe, setting
+from postroom import (
+    MailConfigError,
+    MailSettingsError,
+    Secret,
+    SenderSettings,
+    SettingInfo,
+    SettingProblem,
+    describe,
+    setting,
+)
 from postroom.settings import load
 
 
@@ -337,3 +346,14 @@ def test_a_secret_field_is_annotated_with_secret() -> None:
         TypeError, match=r"settings field 'key' is secret, but annotated with .*str.* instead of Secret"
     ):
         describe(Careless, "PIGEON_")
+
+
+@pytest.mark.parametrize(
+    ("default", "secret", "text"),
+    [(None, False, ""), (True, False, "true"), (180.0, False, "180"), (0.5, False, "0.5"), (587, False, "587"),
+     ("basic", False, "basic"), ("hunter2", True, "***"), (None, True, "")],
+)  # fmt: skip
+def test_a_default_is_shown_as_an_operator_writes_it(default: object, secret: bool, text: str) -> None:
+    """The docs and the command line show the same text, and neither a secret."""
+    info = SettingInfo("a", "A", "help", "text", secret, required=False, missing="", default=default)
+    assert info.default_text == text

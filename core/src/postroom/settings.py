@@ -95,6 +95,17 @@ class SettingInfo:
     default: object
     """The default; None where there is none."""
 
+    @property
+    def default_text(self) -> str:
+        """The default as an operator would write it; empty where there is none, `***` for a secret."""
+        if self.default is None:
+            return ""
+        if self.secret:
+            return "***"
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+
 
 def describe(settings: type[SenderSettings], prefix: str) -> list[SettingInfo]:
     """Return the fields of a settings class in their order, with the variables that `prefix` gives them.

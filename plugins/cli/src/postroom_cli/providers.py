@@ -8,7 +8,7 @@ from rich.text import Text
 
 from postroom import ProviderRegistry, SettingInfo, describe
 from postroom_cli import output
-from postroom_cli.listing import Entry, default, entries, setting
+from postroom_cli.listing import Entry, entries, setting
 
 _COLOURS = {"ok": "green", "route": "cyan", "broken": "red", "conflict": "red", "skipped": "red"}
 
@@ -63,10 +63,7 @@ def _print_settings(settings: list[SettingInfo]) -> None:
 def _default(info: SettingInfo) -> Text:
     if info.required:
         return Text("required", style="bold")
-    if isinstance(info.default, bool):
-        return Text(str(info.default).lower())
-    shown = default(info)
-    return Text("" if shown is None else f"{shown:g}" if isinstance(shown, float) else str(shown))
+    return Text(info.default_text)
 
 
 def _table(*columns: str) -> Table:

@@ -4,8 +4,9 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from postroom import MailAuthError, MailConfigError, MailError
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
@@ -18,16 +19,12 @@ _NO_IDENTITY = "This host has no such managed identity: switch one on, or check 
 _SHORT_LIFE = 600.0  # seconds, where the service does not say
 
 
-class _Application(Protocol):
-    def __call__(self) -> dict[str, Any]: ...
-
-
 class MicrosoftTokens:
     """Asks for a token at each call. MSAL and the application are made at the first: making it asks the network."""
 
     def __init__(self, settings: SmtpOAuth2Settings) -> None:
         self._settings = settings
-        self._application: _Application | None = None
+        self._application: Callable[[], dict[str, Any]] | None = None
 
     def __call__(self) -> Token:
         """Ask for a new token.
@@ -49,7 +46,7 @@ class MicrosoftTokens:
             )
         return Token(value, asked_at + float(result.get("expires_in") or _SHORT_LIFE))
 
-    def _build(self) -> _Application:
+    def _build(self) -> Callable[[], dict[str, Any]]:
         import msal  # noqa: PLC0415  with requests it costs 0.2 s, which boot does not pay
 
         from postroom_smtp_oauth2.http import TokenHttp  # noqa: PLC0415

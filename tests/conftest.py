@@ -10,9 +10,10 @@ import hypothesis
 import pytest
 
 from certificates import Certificates
+from http_servers import HttpServer
 from smtp_servers import RealServer, ScriptedServer
 
-_OURS = ("MAIL_", "SMTP_")
+_OURS = ("MAIL_", "SMTP_", "RESEND_", "SENDGRID_")
 
 # An example that takes long on a busy machine is no failure.
 hypothesis.settings.register_profile("postroom", deadline=None)
@@ -54,5 +55,16 @@ def scripted_server() -> Iterator[Callable[..., ScriptedServer]]:
 
         def start(*script: Any, **options: Any) -> ScriptedServer:
             return stack.enter_context(ScriptedServer(*script, **options))
+
+        yield start
+
+
+@pytest.fixture
+def http_server() -> Iterator[Callable[..., HttpServer]]:
+    """Start an `HttpServer` with the arguments of its constructor; it ends with the test."""
+    with ExitStack() as stack:
+
+        def start(*script: Any, **options: Any) -> HttpServer:
+            return stack.enter_context(HttpServer(*script, **options))
 
         yield start

@@ -158,6 +158,7 @@ def test_a_send_error_needs_only_a_reason() -> None:
         "transient": False,
         "retry_after": None,
         "outcome": Outcome.NOT_SENT,
+        "safe_to_retry": True,
     }
     assert MailRecipientsError("what failed").refused == {}
 

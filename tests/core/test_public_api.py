@@ -41,11 +41,11 @@ def test_all_is_what_the_design_promises() -> None:
         # the message
         "Address", "Attachment", "MailMessage",
         # what sends, and what becomes of it
-        "DeliveringSender", "MailSender", "Outcome", "Receipt", "Refusal", "Transport",
+        "BatchTransport", "DeliveringSender", "MailSender", "Outcome", "Receipt", "Refusal", "Transport",
         # making a sender
         "MailSenderFactory", "ProviderRegistry", "Registration", "Skipped", "default_registry",
         # writing a provider
-        "Capability", "Lookup", "Provider", "Secret", "SenderSettings", "SettingInfo", "describe", "hookimpl",
+        "Capability", "Limit", "Lookup", "Provider", "Secret", "SenderSettings", "SettingInfo", "describe", "hookimpl",
         "setting",
         # errors
         "MailAuthError", "MailConfigError", "MailConnectionError", "MailError", "MailMessageError", "MailQuotaError",

@@ -320,10 +320,10 @@ def entry_points(wheel: Wheel) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wheel_offers_what_its_name_says(wheels: dict[str, Wheel], name: str) -> None:
-    """`postroom-NAME` offers the provider NAME by the module `plugin`; core offers none; the command is `postroom`."""
+    """`postroom-NAME` offers the provider NAME by the module `plugin`; core and http offer none, cli the command."""
     wheel = wheels[name]
     offered = entry_points(wheel)
-    if name == "postroom":
+    if name in ("postroom", "postroom-http"):
         assert offered == []
     elif name == "postroom-cli":
         assert offered == [("console_scripts", "postroom", "postroom_cli.main:main")]
@@ -402,8 +402,8 @@ def test_the_extras_of_core_bring_our_distributions() -> None:
     (everything,) = extras["all"]
     assert everything.name == "postroom"
     brought = {f"postroom-{extra}" for extra in everything.extras}
-    # The router comes with each provider of its family, and the kit for provider authors is nobody's run-time need.
-    assert brought >= set(PROJECTS) - {"postroom", "postroom-smtp", "postroom-testing"}
+    # What providers share comes with each of them, and the kit for provider authors is nobody's run-time need.
+    assert brought >= set(PROJECTS) - {"postroom", "postroom-smtp", "postroom-http", "postroom-testing"}
 
 
 def test_dify_can_install_us() -> None:

@@ -1,20 +1,22 @@
 """What the factory returns: the provider's transport with everything around it that is the same for all providers."""
 
 import contextlib
+import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
 import attrs
 
 from postroom.address import Address
+from postroom.batch import Result, in_order
 from postroom.errors import MailError, MailMessageError, MailRecipientsError, MailSendError
 from postroom.message import MailMessage
-from postroom.provider import Capability, Provider
+from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
-from postroom.sender import Transport
+from postroom.sender import BatchTransport, Transport
 
 _log = logging.getLogger("postroom.delivery")
 
@@ -86,16 +88,28 @@ class Delivery:
             MailMessageError: The message cannot be sent as it is.
             MailSendError: Nobody was accepted, or nobody knows; see `outcome`.
         """
-        if not isinstance(message, MailMessage):
-            raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
         try:
             message = self._complete(message)
             receipt = self._offer(message)
         except MailError as error:
-            self._registry.observe("postroom_message_failed", message=message, error=error)
+            self._observe(message, error)
             raise
-        self._registry.observe("postroom_message_sent", message=message, receipt=receipt)
+        self._observe(message, receipt)
         return receipt
+
+    def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
+        """Send messages, and yield for each, in their order, its receipt or the error that `deliver` would raise.
+
+        Nothing is sent before the results are asked for, and messages are taken from the iterable as they are sent. A
+        provider may send several together, so who stops early does not learn what became of the last ones.
+        """
+        transport = self._transport
+        offer = transport.deliver_many if isinstance(transport, BatchTransport) else self._one_by_one
+        for message, result in in_order(messages, self._complete, offer, self._explain):
+            if isinstance(result, MailSendError):
+                result.provider = result.provider or self.provider
+            self._observe(message, result)
+            yield result
 
     def is_configured(self) -> bool:
         """Return True if the settings suffice to send. Does no I/O."""
@@ -132,12 +146,15 @@ class Delivery:
         self.close()
 
     def _complete(self, message: MailMessage) -> MailMessage:
-        missing = Capability.needed_by(message) - self._provider.capabilities
-        if missing:
-            names = ", ".join(sorted(capability.value for capability in missing))
-            raise MailMessageError(f"{self.provider} cannot carry {names}: leave it out, or send by another provider")
-        if message.from_ is not None:
-            return message
+        if not isinstance(message, MailMessage):
+            raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
+        if message.from_ is None:
+            message = self._with_default_sender(message)
+        with self._guard(Outcome.NOT_SENT):
+            self._provider.check(message)
+        return message
+
+    def _with_default_sender(self, message: MailMessage) -> MailMessage:
         if not self._default_from:
             raise MailMessageError("the message has no sender: set from_, or MAIL_DEFAULT_SEND_FROM for all messages")
         try:
@@ -152,6 +169,21 @@ class Delivery:
                 raise TypeError(f"deliver returned {type(receipt).__name__}, not a Receipt")
             return receipt
 
+    def _one_by_one(self, messages: Iterable[MailMessage]) -> Iterator[Result]:
+        for message in messages:
+            try:
+                yield self._offer(message)
+            except MailError as error:
+                yield error
+
+    def _observe(self, message: object, result: Result) -> None:
+        if not isinstance(message, MailMessage):
+            return  # the caller's mistake, and nothing that an observer could read
+        if isinstance(result, Receipt):
+            self._registry.observe("postroom_message_sent", message=message, receipt=result)
+        else:
+            self._registry.observe("postroom_message_failed", message=message, error=result)
+
     @contextlib.contextmanager
     def _guard(self, outcome: Outcome) -> Iterator[None]:
         """Let nothing but a `MailError` out of the provider; for anything else, `outcome` is what is known."""
@@ -164,6 +196,14 @@ class Delivery:
             raise
         except Exception as error:
             raise self._foreign(error, outcome) from error
+
+    def _explain(self, error: Exception) -> MailError:
+        """Return a new error for one of the messages that a transport has lost by raising."""
+        if isinstance(error, MailError):
+            return copy.copy(error)
+        made = self._foreign(error, Outcome.UNKNOWN)
+        made.__cause__ = error
+        return made
 
     def _foreign(self, error: Exception, outcome: Outcome) -> MailSendError:
         # Its text stays out: nobody knows what a foreign exception quotes. The cause is chained for the traceback.

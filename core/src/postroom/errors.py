@@ -98,6 +98,7 @@ class MailSendError(MailError):
         transient: bool = False,
         retry_after: float | None = None,
         outcome: Outcome = Outcome.NOT_SENT,
+        safe_to_retry: bool = False,
     ) -> None:
         """Describe a failed send.
 
@@ -111,6 +112,8 @@ class MailSendError(MailError):
             transient: True if the same message may succeed later.
             retry_after: Seconds to wait, where the server said so.
             outcome: `NOT_SENT`, `PARTIAL` or `UNKNOWN`.
+            safe_to_retry: True if the service recognises the same message and does not send it twice. `NOT_SENT` is
+                safe in any case.
         """
         super().__init__(reason)
         self.reason = reason
@@ -122,6 +125,7 @@ class MailSendError(MailError):
         self.transient = transient
         self.retry_after = retry_after
         self.outcome = outcome
+        self.safe_to_retry = safe_to_retry or outcome is Outcome.NOT_SENT
 
     def __str__(self) -> str:
         text = f"{self.provider}: {self.reason}" if self.provider else self.reason

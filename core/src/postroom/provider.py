@@ -1,46 +1,24 @@
 """The registration: what a plugin returns to say which provider it is."""
 
-import enum
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 
+from postroom.capability import Capability, Limit
+from postroom.errors import MailMessageError
 from postroom.message import MailMessage
 from postroom.sender import MailSender, Transport
 from postroom.settings import SenderSettings
 
 
-class Capability(enum.Enum):
-    """A part of the message that not every service takes. What is not declared is refused, never dropped.
-
-    Every provider takes to, cc, bcc, reply_to, from_, subject, html and text.
-    """
-
-    ATTACHMENTS = "attachments"
-    INLINE_ATTACHMENTS = "inline attachments"
-    HEADERS = "headers"
-    TAGS = "tags"
-    METADATA = "metadata"
-    SEND_AT = "send_at"
-
-    @staticmethod
-    def needed_by(message: MailMessage) -> "frozenset[Capability]":
-        """Return what a provider must declare to take this message."""
-        uses = {
-            Capability.ATTACHMENTS: any(not attachment.inline for attachment in message.attachments),
-            Capability.INLINE_ATTACHMENTS: any(attachment.inline for attachment in message.attachments),
-            Capability.HEADERS: bool(message.headers),
-            Capability.TAGS: bool(message.tags),
-            Capability.METADATA: bool(message.metadata),
-            Capability.SEND_AT: message.send_at is not None,
-        }
-        return frozenset(capability for capability, used in uses.items() if used)
-
-
 def _capabilities(value: Iterable[Capability]) -> frozenset[Capability]:
     return frozenset(value)
+
+
+def _limits(value: Iterable[Limit]) -> tuple[Limit, ...]:
+    return tuple(value)
 
 
 @attrs.frozen
@@ -64,6 +42,23 @@ class Provider:
     """What the environment variables of the settings begin with; `RESEND_` for `resend`."""
     capabilities: frozenset[Capability] = attrs.field(default=frozenset(), converter=_capabilities)
     """The optional parts of a message that arrive through this provider."""
+    limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
+    """The rules of the service that a message must keep."""
+
+    def check(self, message: MailMessage) -> None:
+        """Refuse what this provider cannot carry. `from_` is set.
+
+        Raises:
+            MailMessageError: The message needs what is not declared, or breaks a limit; says which, and who says so.
+        """
+        missing = Capability.needed_by(message) - self.capabilities
+        if missing:
+            names = ", ".join(sorted(capability.value for capability in missing))
+            raise MailMessageError(f"{self.name} cannot carry {names}: leave it out, or send by another provider")
+        for limit in self.limits:
+            found = limit.breach(message)
+            if found is not None:
+                raise MailMessageError(f"{self.name} takes {limit.rule}; this message has {found} ({limit.source})")
 
 
 def env_prefix(name: str) -> str:

@@ -1,8 +1,10 @@
 """The Protocols: what an application gets, and what a provider writes."""
 
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+from postroom.errors import MailError
 from postroom.message import MailMessage
 from postroom.receipt import Receipt
 
@@ -44,6 +46,13 @@ class DeliveringSender(MailSender, Protocol):
         Raises:
             MailMessageError: The message cannot be sent as it is.
             MailSendError: Nobody was accepted, or nobody knows; see `outcome`.
+        """
+        ...
+
+    def deliver_many(self, messages: Iterable[MailMessage], /) -> Iterator[Receipt | MailError]:
+        """Send messages, and yield for each, in their order, its receipt or the error that `deliver` would raise.
+
+        Nothing is sent before the results are asked for, and messages are taken from the iterable as they are sent.
         """
         ...
 
@@ -96,4 +105,17 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Release connections. Called more than once without harm."""
+        ...
+
+
+@runtime_checkable
+class BatchTransport(Transport, Protocol):
+    """A transport that moves several messages in less time than one after the other."""
+
+    def deliver_many(self, messages: Iterable[MailMessage], /) -> Iterator[Receipt | MailError]:
+        """Offer the messages, and yield one result for each, in their order. `from_` is set in all of them.
+
+        Take no more of them than are sent together next. A failure is yielded, not raised: what is raised becomes the
+        error of every message that was taken and has no result yet, and the rest is offered anew.
+        """
         ...

@@ -1,0 +1,209 @@
+"""One JSON request to one API, and its answer: HTTP by `requests`, with what a mail must have around it.
+
+One session for each client, so two clients never mix their keys. It follows no redirect, keeps no cookie, reads no
+`.netrc`, repeats nothing, and knows whether the whole request had left when something breaks.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from postroom import Secret
+from postroom_http import failures
+from postroom_http.settings import HttpSettings
+
+_CONNECT = 10.0  # seconds
+_READ = 30.0  # seconds
+# Seconds that a session is used. Load balancers and NAT forget an idle connection after 60 s or more, often without a
+# word, and a request that is written into such a connection ends as unknown.
+_SESSION = 50.0
+_POOL = 32  # connections that are kept; more threads than that open further ones
+_BLOCK = 65_536  # octets of a body between two looks at the clock
+_LARGEST = 1_048_576  # octets of an answer that are read
+
+
+@attrs.frozen
+class Answer:
+    """The response to a request: at least its status line and headers have come."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Names without regard to case."""
+    body: bytes = attrs.field(repr=False)
+    """As much of it as came in time, at most 1 MiB."""
+
+    def json(self) -> Any:
+        """Return the body as JSON, or None if it is something else or broke off."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+class HttpClient:
+    """A client for one API and one key. Safe to share between threads, and across a fork.
+
+    Args:
+        settings: Where the API is and how long to wait.
+        prefix: Prefix of the settings' variables, such as `RESEND_`, for remedies.
+        key: Field of the settings with the secret of the account. The secret is in no error, log, repr or pickle.
+        header: Header that carries the key.
+        scheme: What stands before the key, such as `Bearer`; empty for nothing.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        prefix: str,
+        *,
+        key: str = "api_key",
+        header: str = "Authorization",
+        scheme: str = "Bearer",
+    ) -> None:
+        self._settings = settings
+        secret: Secret = getattr(settings, key)
+        self._auth = _KeyAuth(secret, header, scheme)
+        self._url = settings.api_url.rstrip("/")
+        self.peer = failures.Peer(urlsplit(self._url).netloc, prefix, secret, prefix + key.upper())
+        self._session: tuple[int, float, requests.Session] | None = None
+
+    def get(self, path: str) -> Answer:
+        """Send a GET.
+
+        Raises:
+            MailSendError: No answer came.
+        """
+        return self._exchange("GET", path, None, {}, failures.NOTHING_SENT)
+
+    def post(
+        self, path: str, payload: object, *, if_lost: failures.Lost, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send `payload` as JSON, once.
+
+        Args:
+            path: Path below the API's address, with its slash.
+            payload: What `json.dumps` takes.
+            if_lost: What it means when the request has left and no answer comes.
+            headers: Further headers.
+
+        Raises:
+            MailSendError: No answer came. `NOT_SENT` as long as a part of the request was still here, else `UNKNOWN`.
+        """
+        body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline)
+        return self._exchange("POST", path, body, {"Content-Type": "application/json", **(headers or {})}, if_lost)
+
+    def close(self) -> None:
+        """Close the connections. A later request opens new ones."""
+        kept, self._session = self._session, None
+        if kept is not None and kept[0] == os.getpid():
+            kept[2].close()
+
+    def _exchange(
+        self, method: str, path: str, body: "_Body | None", headers: Mapping[str, str], if_lost: failures.Lost
+    ) -> Answer:
+        seconds, until = self._settings.timeout, time.monotonic() + self._settings.deadline
+        timeout = urllib3.Timeout(
+            connect=_CONNECT if seconds is None else seconds,
+            read=_READ if seconds is None else seconds,
+            total=self._settings.deadline,
+        )
+        try:
+            with self._current().request(
+                method,
+                self._url + path,
+                data=body,
+                headers=headers,
+                auth=self._auth,
+                timeout=timeout,  # type: ignore[arg-type]  # HTTPAdapter.send documents it
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            left = body is not None and body.left
+            failure = failures.from_exception(error, self.peer, if_lost if left else None)
+        # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
+        raise failure
+
+    def _current(self) -> requests.Session:
+        """Return the session: a new one after a fork, and when the last has come of age."""
+        kept, now = self._session, time.monotonic()
+        if kept is None or kept[0] != os.getpid() or now - kept[1] > _SESSION:
+            # The old one is not closed: another thread may be about to use it. Its connections go with it.
+            kept = self._session = (os.getpid(), now, self._open())
+        return kept[2]
+
+    def _open(self) -> requests.Session:
+        session = requests.Session()
+        # Proxies and the CA bundle are the environment's, read once. Nothing else is: a .netrc would replace the key.
+        found = session.merge_environment_settings(self._url, {}, None, self._settings.ca_file or None, None)
+        session.trust_env = False
+        session.proxies, session.verify = found["proxies"], found["verify"]
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.headers.update(
+            {"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "identity"}
+        )
+        session.mount(self._url, HTTPAdapter(pool_maxsize=_POOL))
+        return session
+
+
+class _KeyAuth(AuthBase):
+    """Puts the key on a request, where nothing of the environment replaces it."""
+
+    def __init__(self, key: Secret, header: str, scheme: str) -> None:
+        self._key = key
+        self._header = header
+        self._scheme = scheme
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[self._header] = f"{self._scheme} {self._key.reveal()}".strip()
+        return request
+
+
+class _Body:
+    """A request's body that knows whether all of it has been handed to the connection.
+
+    Until then no server can have taken the request: it waits for as many octets as Content-Length says.
+    """
+
+    def __init__(self, data: bytes, until: float) -> None:
+        self.left = False
+        self._data = data
+        self._until = until
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._data), _BLOCK):
+            if time.monotonic() > self._until:
+                raise TimeoutError
+            self.left = start + _BLOCK >= len(self._data)
+            yield self._data[start : start + _BLOCK]
+
+
+def _pieces(raw: urllib3.HTTPResponse, until: float) -> Iterator[bytes]:
+    """Yield the body as it comes. If it breaks off, status and headers still tell what became of the request."""
+    size = 0
+    with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+        # Not `read`, which waits until a piece is full: a server that drips would never exceed a time-out.
+        while size < _LARGEST and time.monotonic() < until and (piece := raw.read1(65_536)):
+            size += len(piece)
+            yield piece
+
+
+def _user_agent() -> str:
+    # Some services turn away requests that do not say who they are.
+    return f"postroom/{importlib.metadata.version('postroom-http')}"

@@ -1,0 +1,60 @@
+"""Parts of a payload that every API needs: recipients each once, headers in ASCII, files in base64."""
+
+import base64
+from collections.abc import Mapping
+from email.header import Header
+
+import attrs
+
+from postroom import Address, Attachment, MailMessage
+
+
+@attrs.frozen
+class Recipients:
+    """Everybody who gets the message, each once: an address in to is not repeated in cc, nor one of those in bcc."""
+
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[Address, ...]
+
+
+def recipients(message: MailMessage) -> Recipients:
+    """Return the recipients, each once. A service counts, refuses or serves twice an address that is there twice."""
+    seen: set[str] = set()
+
+    def new(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+        kept: list[Address] = []
+        for address in addresses:
+            if address.spec not in seen:
+                seen.add(address.spec)
+                kept.append(address)
+        return tuple(kept)
+
+    return Recipients(new(message.to), new(message.cc), new(message.bcc))
+
+
+def headers(message: MailMessage) -> Mapping[str, str]:
+    """Return the further headers, with values that are not ASCII as encoded words (RFC 2047)."""
+    return {name: value if value.isascii() else encoded_words(value) for name, value in message.headers.items()}
+
+
+def encoded_words(text: str) -> str:
+    """Return `text` as encoded words on one line (RFC 2047)."""
+    return Header(text, "utf-8").encode(linesep="").replace("\n", "")
+
+
+def content(attachment: Attachment) -> str:
+    """Return a file's content in base64."""
+    return base64.b64encode(attachment.content).decode()
+
+
+def encoded_size(message: MailMessage) -> int:
+    """Return how many octets the files take in base64."""
+    return sum(4 * -(-len(each.content) // 3) for each in message.attachments)
+
+
+def non_ascii_address(message: MailMessage) -> str | None:
+    """Return the first address that is not ASCII, or None. Domains always are: they are kept as A-labels."""
+    senders = [message.from_] if message.from_ is not None else []
+    everybody = [*senders, *message.to, *message.cc, *message.bcc, *message.reply_to]
+    return next((address.spec for address in everybody if not address.spec.isascii()), None)

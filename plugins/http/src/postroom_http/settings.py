@@ -1,0 +1,67 @@
+"""The settings that every provider with an HTTP API has."""
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import attrs
+
+from postroom import Secret, SenderSettings, setting
+
+
+@attrs.frozen(kw_only=True)
+class HttpSettings(SenderSettings):
+    """Where the API is and how long to wait for it. A provider adds its key, and its own `api_url` as the default."""
+
+    api_url: str = attrs.field(metadata=setting("address of the API"))
+    deadline: float = attrs.field(default=60.0, metadata=setting("seconds that a whole request may take"))
+    ca_file: str | None = attrs.field(
+        default=None, metadata=setting("PEM file with the CAs to trust, instead of the usual ones")
+    )
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with the fields."""
+        yield from super().check()
+        wrong = _wrong_url(self.api_url)
+        if wrong is not None:
+            yield "api_url", f"api url {wrong}"
+        if self.deadline <= 0:
+            yield "deadline", "deadline must be more than 0 seconds"
+        if self.ca_file is not None and not Path(self.ca_file).is_file():
+            yield "ca_file", "ca file does not exist here"
+        for field in attrs.fields(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, Secret) and not _fits_a_header(value.reveal()):
+                words = field.name.replace("_", " ")
+                yield field.name, f"{words} must be visible ASCII characters, without blanks, quotes or a line end"
+
+
+def _wrong_url(url: str) -> str | None:
+    """Return what is wrong with the address of an API. It never quotes it, since it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("https", "http") or not host or not url.isascii() or any(char.isspace() for char in url):
+        return "must look like https://api.example.com"
+    if "@" in parts.netloc:
+        return "must hold no user name and no password"
+    if "?" in url or "#" in url:
+        return "must hold no ? and no #"
+    if parts.scheme == "http" and not _is_local(host):
+        # The key and the mail would go in clear.
+        return "must begin with https; http is for a server on this host"
+    return None
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _fits_a_header(key: str) -> bool:
+    return all("!" <= char <= "~" and char not in "\"'" for char in key)

@@ -1,0 +1,1 @@
+"""Mail by the API of Resend: https://resend.com/docs/api-reference."""

@@ -1,0 +1,109 @@
+"""Many messages at Resend: https://resend.com/docs/api-reference/emails/send-batch-emails."""
+
+import contextlib
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from typing import Any
+
+from postroom import MailError, MailMessage, MailRejectedError, MailSendError, Outcome, Receipt
+from postroom_http.client import Answer, HttpClient
+from postroom_http.failures import Lost, Rule, from_answer
+from postroom_resend import answers
+from postroom_resend.payload import to_payload
+
+_LARGEST = 100
+_BY_CONTENT = (400, 403, 413, 422)  # refusals that a single message can cause
+# The key covers the batch as a whole, so a message of it that is sent again alone would be another one to Resend.
+_UNSAFE = Lost(
+    "The messages of this batch may have been sent: look for them in Resend's log before you send them again"
+)
+
+Deliver = Callable[[MailMessage], Receipt]
+Result = Receipt | MailError
+
+
+def deliver_many(client: HttpClient, deliver: Deliver, messages: Iterable[MailMessage]) -> Iterator[Result]:
+    """Yield one result for each message, in order."""
+    rest = iter(messages)
+    while window := list(itertools.islice(rest, _LARGEST)):
+        together = [message for message in window if _fits_a_batch(message)]
+        results = iter(_batch(client, deliver, together))
+        for message in window:
+            yield next(results) if _fits_a_batch(message) else _single(deliver, message)
+
+
+def _fits_a_batch(message: MailMessage) -> bool:
+    return not message.attachments and message.send_at is None
+
+
+def _single(deliver: Deliver, message: MailMessage) -> Result:
+    try:
+        return deliver(message)
+    except MailError as error:
+        return error
+
+
+def _batch(client: HttpClient, deliver: Deliver, messages: list[MailMessage]) -> list[Result]:
+    if len(messages) < 2:
+        return [_single(deliver, message) for message in messages]
+    try:
+        return _post(client, messages)
+    except MailSendError as error:
+        if isinstance(error, MailRejectedError) and error.code in _BY_CONTENT:
+            # The batch as a whole: one message in it may be the cause. Each has its chance alone.
+            return [_single(deliver, message) for message in messages]
+        return [copy(error) for _ in messages]
+
+
+def _post(client: HttpClient, messages: list[MailMessage]) -> list[Result]:
+    keys = "\n".join(message.idempotency_key for message in messages)
+    headers = {"Idempotency-Key": hashlib.sha256(keys.encode()).hexdigest(), "x-batch-validation": "permissive"}
+    payload = [to_payload(message) for message in messages]
+
+    def offer() -> list[Result]:
+        answer = client.post("/emails/batch", payload, headers=headers, if_lost=_UNSAFE)
+        return _read(answer, client, messages)
+
+    try:
+        return offer()
+    except MailSendError as error:
+        if error.outcome is not Outcome.UNKNOWN:
+            raise
+        lost = error
+    # The same batch under the same key is sent once, and this time the answer may come. If it does not, or is a
+    # refusal of this attempt, the first one is still unknown.
+    with contextlib.suppress(MailSendError):
+        return offer()
+    raise lost
+
+
+def _read(answer: Answer, client: HttpClient, messages: list[MailMessage]) -> list[Result]:
+    """Return the results of `{"data": [{"id"}], "errors": [{"index", "message"}]}`; `data` has the good ones only."""
+    said = answer.json() if answer.status == 200 else None
+    refused = _refused(said)
+    ids = _ids(said)
+    if ids is None or refused is None or len(ids) + len(refused) != len(messages):
+        raise answers.explain(answer, client.peer, _UNSAFE)
+    accepted = iter(ids)
+    return [
+        from_answer(422, refused[index], Rule(MailRejectedError), client.peer, _UNSAFE)
+        if index in refused
+        else Receipt(message.message_id, "resend", next(accepted), message.recipients)
+        for index, message in enumerate(messages)
+    ]
+
+
+def _ids(said: Any) -> list[str] | None:
+    data = said.get("data") if isinstance(said, dict) else None
+    found = [answers.mail_id(each) for each in data] if isinstance(data, list) else [None]
+    known = [each for each in found if each is not None]
+    return known if len(known) == len(found) else None
+
+
+def _refused(said: Any) -> dict[int, str] | None:
+    errors = said.get("errors") or [] if isinstance(said, dict) else None
+    if not isinstance(errors, list):
+        return None
+    return {each["index"]: str(each.get("message")) for each in errors if isinstance(each, dict) and "index" in each}

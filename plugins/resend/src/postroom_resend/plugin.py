@@ -1,0 +1,26 @@
+"""The entry point `resend`."""
+
+from postroom import Capability, Provider, Transport, hookimpl
+from postroom_resend.limits import LIMITS
+from postroom_resend.settings import PREFIX, ResendSettings
+
+
+@hookimpl
+def postroom_provider() -> Provider:
+    """Register the provider."""
+    return Provider(
+        name="resend",
+        title="Resend",
+        settings=ResendSettings,
+        build=build,
+        env_prefix=PREFIX,
+        capabilities=Capability,  # all there are
+        limits=LIMITS,
+    )
+
+
+def build(settings: ResendSettings) -> Transport:
+    """Build the transport."""
+    from postroom_resend.sender import ResendSender  # noqa: PLC0415  requests is loaded when mail is configured
+
+    return ResendSender(settings)

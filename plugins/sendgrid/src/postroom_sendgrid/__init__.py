@@ -1,0 +1,1 @@
+"""Mail by the API of Twilio SendGrid: https://www.twilio.com/docs/sendgrid/api-reference."""

@@ -1,0 +1,26 @@
+"""The entry point `sendgrid`."""
+
+from postroom import Capability, Provider, Transport, hookimpl
+from postroom_sendgrid.limits import LIMITS
+from postroom_sendgrid.settings import PREFIX, SendGridSettings
+
+
+@hookimpl
+def postroom_provider() -> Provider:
+    """Register the provider."""
+    return Provider(
+        name="sendgrid",
+        title="SendGrid",
+        settings=SendGridSettings,
+        build=build,
+        env_prefix=PREFIX,
+        capabilities=Capability,  # all there are
+        limits=LIMITS,
+    )
+
+
+def build(settings: SendGridSettings) -> Transport:
+    """Build the transport."""
+    from postroom_sendgrid.sender import SendGridSender  # noqa: PLC0415  requests is loaded when mail is configured
+
+    return SendGridSender(settings)

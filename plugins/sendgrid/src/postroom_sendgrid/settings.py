@@ -1,0 +1,24 @@
+"""The settings of `sendgrid`."""
+
+import attrs
+
+from postroom import Secret, setting
+from postroom_http.settings import HttpSettings
+
+PREFIX = "SENDGRID_"
+
+
+@attrs.frozen(kw_only=True)
+class SendGridSettings(HttpSettings):
+    """A key with the scope `mail.send` is enough. https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys."""
+
+    api_key: Secret = attrs.field(metadata=setting("key of the account; it begins with SG.", secret=True))
+    api_url: str = attrs.field(
+        default="https://api.sendgrid.com",
+        metadata=setting("address of the API; `https://api.eu.sendgrid.com` for a subuser in the EU"),
+    )
+    sandbox: bool = attrs.field(
+        default=False, metadata=setting("have every message checked, and none sent (sandbox mode)")
+    )
+    click_tracking: bool = attrs.field(default=False, metadata=setting("rewrite links, to count clicks"))
+    open_tracking: bool = attrs.field(default=False, metadata=setting("add an invisible image, to count openings"))

@@ -85,7 +85,7 @@ class HttpClient:
         Raises:
             MailSendError: No answer came.
         """
-        return self._exchange("GET", path, None, {}, failures.NOTHING_SENT)
+        return self._exchange("GET", path)
 
     def post(
         self, path: str, payload: object, *, if_lost: failures.Lost, headers: Mapping[str, str] | None = None
@@ -102,7 +102,7 @@ class HttpClient:
             MailSendError: No answer came. `NOT_SENT` as long as a part of the request was still here, else `UNKNOWN`.
         """
         body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline)
-        return self._exchange("POST", path, body, {"Content-Type": "application/json", **(headers or {})}, if_lost)
+        return self._exchange("POST", path, {"Content-Type": "application/json", **(headers or {})}, body, if_lost)
 
     def close(self) -> None:
         """Close the connections. A later request opens new ones."""
@@ -111,7 +111,12 @@ class HttpClient:
             kept[2].close()
 
     def _exchange(
-        self, method: str, path: str, body: "_Body | None", headers: Mapping[str, str], if_lost: failures.Lost
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: "_Body | None" = None,
+        if_lost: failures.Lost | None = None,
     ) -> Answer:
         seconds, until = self._settings.timeout, time.monotonic() + self._settings.deadline
         timeout = urllib3.Timeout(
@@ -132,8 +137,7 @@ class HttpClient:
             ) as response:
                 return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            left = body is not None and body.left
-            failure = failures.from_exception(error, self.peer, if_lost if left else None)
+            failure = failures.from_exception(error, self.peer, if_lost if body is not None and body.left else None)
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
 

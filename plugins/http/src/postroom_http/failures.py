@@ -65,10 +65,6 @@ class Lost:
     """True if the service recognises the same request."""
 
 
-NOTHING_SENT = Lost("", safe_to_retry=True)
-"""For requests that send no mail."""
-
-
 @attrs.frozen
 class Rule:
     """What an answer means."""
@@ -113,7 +109,7 @@ def by_status(status: int, peer: Peer, *, understood: bool) -> Rule:
 
 
 def from_answer(
-    status: int, said: str, rule: Rule, peer: Peer, if_lost: Lost, *, retry_after: float | None = None
+    status: int, said: str, rule: Rule, peer: Peer, if_lost: Lost | None, *, retry_after: float | None = None
 ) -> MailSendError:
     """Return the error for an answer that does not accept.
 
@@ -122,25 +118,31 @@ def from_answer(
         said: The service's own words.
         rule: What the answer means.
         peer: Who answered.
-        if_lost: What to do where `rule` leaves open what became of the message.
+        if_lost: What to do where `rule` leaves open what became of the message; None if the request sends none.
         retry_after: Seconds to wait, where the service said so.
     """
-    unknown = rule.outcome is Outcome.UNKNOWN and if_lost is not NOTHING_SENT
+    open_ = if_lost if rule.outcome is Outcome.UNKNOWN else None
     words = peer.conceal(said)
     return rule.kind(
         f"{peer.host} answered {status}{f': {words}' if words else ''}",
-        remedy=if_lost.remedy if unknown else rule.remedy,
+        remedy=open_.remedy if open_ else rule.remedy,
         stage=STAGE,
         code=status,
-        transient=rule.transient and (not unknown or if_lost.safe_to_retry),
+        transient=open_.safe_to_retry if open_ else rule.transient,
         retry_after=retry_after,
-        outcome=Outcome.UNKNOWN if unknown else Outcome.NOT_SENT,
-        safe_to_retry=unknown and if_lost.safe_to_retry,
+        outcome=Outcome.UNKNOWN if open_ else Outcome.NOT_SENT,
+        safe_to_retry=open_ is not None and open_.safe_to_retry,
     )
 
 
 def from_exception(error: Exception, peer: Peer, lost: Lost | None) -> MailSendError:
-    """Return the error for a request without an answer. `lost` is None as long as a part of it had not left."""
+    """Return the error for a request without an answer.
+
+    Args:
+        error: What `requests` raised.
+        peer: Whom the request was for.
+        lost: What to do now; None if the request sends no mail, or had not left as a whole.
+    """
     chain = list(_chain(error))
     late = any(isinstance(each, TimeoutError | requests.Timeout) for each in chain)
     kind = MailTimeoutError if late else MailConnectionError

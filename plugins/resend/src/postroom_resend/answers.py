@@ -65,8 +65,8 @@ def error_name(answer: Answer) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def explain(answer: Answer, peer: Peer, if_lost: Lost) -> MailSendError:
-    """Return the error for an answer that accepts nothing."""
+def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
+    """Return the error for an answer that accepts nothing. `if_lost` is None where nothing was being sent."""
     name, status = error_name(answer), answer.status
     rule = _BY_STATUS_AND_NAME.get((status, name or "")) or _BY_NAME.get(name or "")
     if rule is None:

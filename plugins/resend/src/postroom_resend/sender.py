@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 
 from postroom import Address, MailError, MailMessage, MailMessageError, MailRejectedError, Receipt
 from postroom_http.client import HttpClient
-from postroom_http.failures import NOTHING_SENT
 from postroom_resend import answers, batch
 from postroom_resend.payload import to_payload
 from postroom_resend.settings import PREFIX, ResendSettings
@@ -53,7 +52,7 @@ class ResendSender:
             return
         said = answer.json()
         if answer.status != 200 or not isinstance(said, dict) or not isinstance(said.get("data"), list):
-            raise answers.explain(answer, self._client.peer, NOTHING_SENT)
+            raise answers.explain(answer, self._client.peer, None)
         if self._default_from is not None and not said.get("has_more"):
             statuses = {each.get("name"): each.get("status") for each in said["data"] if isinstance(each, dict)}
             _check_domain(self._default_from, statuses)

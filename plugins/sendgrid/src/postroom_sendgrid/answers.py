@@ -26,8 +26,8 @@ def lost(message: MailMessage) -> Lost:
     )
 
 
-def explain(answer: Answer, peer: Peer, if_lost: Lost) -> MailSendError:
-    """Return the error for an answer that accepts nothing."""
+def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
+    """Return the error for an answer that accepts nothing. `if_lost` is None where nothing was being sent."""
     errors = _errors(answer.json())
     rule = _rule(answer.status, errors, peer)
     said = "; ".join(f"{each['message']} ({each['field']})" if each["field"] else each["message"] for each in errors)

@@ -4,7 +4,6 @@ import logging
 
 from postroom import Address, MailAuthError, MailMessage, MailMessageError, MailRejectedError, Receipt
 from postroom_http.client import HttpClient
-from postroom_http.failures import NOTHING_SENT
 from postroom_sendgrid import answers
 from postroom_sendgrid.payload import to_payload
 from postroom_sendgrid.settings import PREFIX, SendGridSettings
@@ -50,7 +49,7 @@ class SendGridSender:
         said = answer.json()
         scopes = said.get("scopes") if isinstance(said, dict) else None
         if answer.status != 200 or not isinstance(scopes, list):
-            raise answers.explain(answer, self._client.peer, NOTHING_SENT)
+            raise answers.explain(answer, self._client.peer, None)
         if "mail.send" not in scopes:
             raise MailAuthError(
                 "SendGrid knows the key, and the key may not send",

@@ -11,10 +11,8 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
 from urllib.parse import urlsplit
 
-import attrs
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -22,6 +20,7 @@ from requests.auth import AuthBase
 
 from postroom import Secret
 from postroom_http import failures
+from postroom_http.answer import Answer
 from postroom_http.settings import HttpSettings
 
 _CONNECT = 10.0  # seconds
@@ -32,24 +31,6 @@ _SESSION = 50.0
 _POOL = 32  # connections that are kept; more threads than that open further ones
 _BLOCK = 65_536  # octets of a body between two looks at the clock
 _LARGEST = 1_048_576  # octets of an answer that are read
-
-
-@attrs.frozen
-class Answer:
-    """The response to a request: at least its status line and headers have come."""
-
-    status: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    """Names without regard to case."""
-    body: bytes = attrs.field(repr=False)
-    """As much of it as came in time, at most 1 MiB."""
-
-    def json(self) -> Any:
-        """Return the body as JSON, or None if it is something else or broke off."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
 
 
 class HttpClient:

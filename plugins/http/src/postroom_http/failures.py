@@ -22,6 +22,7 @@ from postroom import (
     Outcome,
     Secret,
 )
+from postroom_http.answer import Answer
 
 STAGE = "request"
 _TEXT_LIMIT = 200  # characters of a service's own words
@@ -94,45 +95,45 @@ _BY_CLASS = {
 _SAID_BY_ANYBODY = (_WRONG_KEY, _WRONG_PLACE, _REFUSED)
 
 
-def by_status(status: int, peer: Peer, *, understood: bool) -> Rule:
-    """Return what a status means where the service has said nothing more exact (RFC 9110 section 15).
-
-    Args:
-        status: HTTP status.
-        peer: Who answered.
-        understood: False if the answer does not look like one of the service's.
-    """
-    rule = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _OPEN)
-    if not understood and rule in _SAID_BY_ANYBODY:
-        rule = attrs.evolve(rule, remedy="Something else may have answered: check {prefix}API_URL and proxies")
-    return attrs.evolve(rule, remedy=rule.remedy and rule.remedy.format(key=peer.key_variable, prefix=peer.prefix))
-
-
 def from_answer(
-    status: int, said: str, rule: Rule, peer: Peer, if_lost: Lost | None, *, retry_after: float | None = None
+    answer: Answer,
+    peer: Peer,
+    if_lost: Lost | None,
+    *,
+    said: str = "",
+    rule: Rule | None = None,
+    retry_after: float | None = None,
 ) -> MailSendError:
     """Return the error for an answer that does not accept.
 
     Args:
-        status: HTTP status.
-        said: The service's own words.
-        rule: What the answer means.
-        peer: Who answered.
-        if_lost: What to do where `rule` leaves open what became of the message; None if the request sends none.
-        retry_after: Seconds to wait, where the service said so.
+        answer: The answer.
+        peer: Who gave it.
+        if_lost: What to do where the answer leaves open what became of the message; None if the request sends none.
+        said: The service's own words; empty if the answer does not look like one of the service's.
+        rule: What the answer means; None goes by its status.
+        retry_after: Seconds to wait; None takes them from the header Retry-After, if it is there.
     """
+    rule = rule or _by_status(answer.status, peer, understood=bool(said))
     open_ = if_lost if rule.outcome is Outcome.UNKNOWN else None
-    words = peer.conceal(said)
     return rule.kind(
-        f"{peer.host} answered {status}{f': {words}' if words else ''}",
+        f"{peer.host} answered {answer.status}: {peer.conceal(said) or 'nothing that its API would say'}",
         remedy=open_.remedy if open_ else rule.remedy,
         stage=STAGE,
-        code=status,
+        code=answer.status,
         transient=open_.safe_to_retry if open_ else rule.transient,
-        retry_after=retry_after,
+        retry_after=seconds(answer.headers.get("Retry-After")) if retry_after is None else retry_after,
         outcome=Outcome.UNKNOWN if open_ else Outcome.NOT_SENT,
         safe_to_retry=open_ is not None and open_.safe_to_retry,
     )
+
+
+def _by_status(status: int, peer: Peer, *, understood: bool) -> Rule:
+    """Return what a status means where the service has said nothing more exact (RFC 9110 section 15)."""
+    rule = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _OPEN)
+    if not understood and rule in _SAID_BY_ANYBODY:
+        rule = attrs.evolve(rule, remedy="Something else may have answered: check {prefix}API_URL and proxies")
+    return attrs.evolve(rule, remedy=rule.remedy and rule.remedy.format(key=peer.key_variable, prefix=peer.prefix))
 
 
 def from_exception(error: Exception, peer: Peer, lost: Lost | None) -> MailSendError:

@@ -15,7 +15,7 @@ from postroom import (
     Outcome,
 )
 from postroom_http import failures
-from postroom_http.client import Answer
+from postroom_http.answer import Answer
 from postroom_http.failures import Lost, Peer, Rule
 
 SAFE = Lost("Send the same message again within 24 hours: Resend knows it by its idempotency key", safe_to_retry=True)
@@ -67,10 +67,8 @@ def error_name(answer: Answer) -> str | None:
 
 def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
     """Return the error for an answer that accepts nothing. `if_lost` is None where nothing was being sent."""
-    name, status = error_name(answer), answer.status
-    rule = _BY_STATUS_AND_NAME.get((status, name or "")) or _BY_NAME.get(name or "")
-    if rule is None:
-        rule = failures.by_status(status, peer, understood=name is not None)
-    said = f"{name}, {answer.json().get('message')}" if name else "not an answer of Resend's"
-    retry_after = failures.seconds(answer.headers.get("retry-after"))
-    return failures.from_answer(status, said, rule, peer, if_lost, retry_after=retry_after)
+    name = error_name(answer)
+    if name is None:
+        return failures.from_answer(answer, peer, if_lost)
+    rule = _BY_STATUS_AND_NAME.get((answer.status, name)) or _BY_NAME.get(name)
+    return failures.from_answer(answer, peer, if_lost, said=f"{name}, {answer.json().get('message')}", rule=rule)

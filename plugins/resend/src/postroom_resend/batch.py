@@ -8,8 +8,9 @@ from copy import copy
 from typing import Any
 
 from postroom import MailError, MailMessage, MailRejectedError, MailSendError, Outcome, Receipt
-from postroom_http.client import Answer, HttpClient
-from postroom_http.failures import Lost, Rule, from_answer
+from postroom_http.answer import Answer
+from postroom_http.client import HttpClient
+from postroom_http.failures import STAGE, Lost
 from postroom_resend import answers
 from postroom_resend.payload import to_payload
 
@@ -82,28 +83,28 @@ def _post(client: HttpClient, messages: list[MailMessage]) -> list[Result]:
 def _read(answer: Answer, client: HttpClient, messages: list[MailMessage]) -> list[Result]:
     """Return the results of `{"data": [{"id"}], "errors": [{"index", "message"}]}`; `data` has the good ones only."""
     said = answer.json() if answer.status == 200 else None
-    refused = _refused(said)
-    ids = _ids(said)
-    if ids is None or refused is None or len(ids) + len(refused) != len(messages):
+    ids, refused = _ids(said), _refused(said, len(messages))
+    if len(ids) + len(refused) != len(messages):
         raise answers.explain(answer, client.peer, _UNSAFE)
     accepted = iter(ids)
     return [
-        from_answer(422, refused[index], Rule(MailRejectedError), client.peer, _UNSAFE)
+        MailRejectedError(f"{client.peer.host} refused it: {client.peer.conceal(refused[index])}", stage=STAGE)
         if index in refused
         else Receipt(message.message_id, "resend", next(accepted), message.recipients)
         for index, message in enumerate(messages)
     ]
 
 
-def _ids(said: Any) -> list[str] | None:
+def _ids(said: Any) -> list[str]:
     data = said.get("data") if isinstance(said, dict) else None
-    found = [answers.mail_id(each) for each in data] if isinstance(data, list) else [None]
-    known = [each for each in found if each is not None]
-    return known if len(known) == len(found) else None
+    return [found for found in map(answers.mail_id, data) if found] if isinstance(data, list) else []
 
 
-def _refused(said: Any) -> dict[int, str] | None:
-    errors = said.get("errors") or [] if isinstance(said, dict) else None
-    if not isinstance(errors, list):
-        return None
-    return {each["index"]: str(each.get("message")) for each in errors if isinstance(each, dict) and "index" in each}
+def _refused(said: Any, count: int) -> dict[int, str]:
+    errors = said.get("errors") if isinstance(said, dict) else None
+    refused: dict[int, str] = {}
+    for each in errors if isinstance(errors, list) else []:
+        index = each.get("index") if isinstance(each, dict) else None
+        if type(index) is int and 0 <= index < count:
+            refused[index] = str(each.get("message"))
+    return refused

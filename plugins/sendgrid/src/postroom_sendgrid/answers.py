@@ -8,7 +8,7 @@ from typing import Any
 
 from postroom import MailAuthError, MailMessage, MailQuotaError, MailRejectedError, MailSendError
 from postroom_http import failures
-from postroom_http.client import Answer
+from postroom_http.answer import Answer
 from postroom_http.failures import Lost, Peer, Rule
 from postroom_sendgrid.payload import ID
 
@@ -29,25 +29,23 @@ def lost(message: MailMessage) -> Lost:
 def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
     """Return the error for an answer that accepts nothing. `if_lost` is None where nothing was being sent."""
     errors = _errors(answer.json())
-    rule = _rule(answer.status, errors, peer)
     said = "; ".join(f"{each['message']} ({each['field']})" if each["field"] else each["message"] for each in errors)
-    said = said or "not an answer of SendGrid's"
-    return failures.from_answer(answer.status, said, rule, peer, if_lost, retry_after=_retry_after(answer))
+    rule = _rule(answer.status, errors[0]) if errors else None
+    return failures.from_answer(answer, peer, if_lost, said=said, rule=rule, retry_after=_until_reset(answer))
 
 
-def _rule(status: int, errors: list[dict[str, str]], peer: Peer) -> Rule:
-    first = errors[0] if errors else {"message": "", "field": ""}
-    if status in (401, 403) and errors:
-        if _CREDITS in first["message"]:
-            return Rule(MailQuotaError, "Wait until the credits renew, or take a larger plan", transient=True)
-        if first["field"].startswith("from"):
-            return Rule(
-                MailRejectedError,
-                "Verify the sender (MAIL_DEFAULT_SEND_FROM), or its domain, at "
-                "https://app.sendgrid.com/settings/sender_auth",
-            )
-        return Rule(MailAuthError, _KEY)
-    return failures.by_status(status, peer, understood=bool(errors))
+def _rule(status: int, error: dict[str, str]) -> Rule | None:
+    if status not in (401, 403):
+        return None
+    if _CREDITS in error["message"]:
+        return Rule(MailQuotaError, "Wait until the credits renew, or take a larger plan", transient=True)
+    if error["field"].startswith("from"):
+        return Rule(
+            MailRejectedError,
+            "Verify the sender (MAIL_DEFAULT_SEND_FROM), or its domain, at "
+            "https://app.sendgrid.com/settings/sender_auth",
+        )
+    return Rule(MailAuthError, _KEY)
 
 
 def _errors(said: Any) -> list[dict[str, str]]:
@@ -61,9 +59,9 @@ def _errors(said: Any) -> list[dict[str, str]]:
     ]
 
 
-def _retry_after(answer: Answer) -> float | None:
-    """Return the seconds to wait. SendGrid says when, in seconds of the epoch."""
+def _until_reset(answer: Answer) -> float | None:
+    """Return the seconds until the limit is reset. SendGrid says when that is, in seconds of the epoch."""
     reset = answer.headers.get("X-RateLimit-Reset", "")
-    if answer.status == 429 and reset.isdecimal() and len(reset) < 12:
-        return max(0.0, float(reset) - time.time())
-    return failures.seconds(answer.headers.get("Retry-After"))
+    if answer.status != 429 or not reset.isdecimal() or len(reset) > 11:
+        return None
+    return max(0.0, float(reset) - time.time())

@@ -1,0 +1,25 @@
+"""What came back for a request."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Answer:
+    """The response to a request: at least its status line and headers have come."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Names without regard to case."""
+    body: bytes = attrs.field(repr=False)
+    """As much of it as came in time, at most 1 MiB."""
+
+    def json(self) -> Any:
+        """Return the body as JSON, or None if it is something else or broke off."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None

@@ -4,7 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,18 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import postroom
 from certificates import Certificates
-from postroom import ProviderRegistry, SettingInfo, describe
+from http_servers import HttpServer
+from http_servers import Reply as HttpReply
+from postroom import (
+    Capability,
+    MailMessage,
+    MailSenderFactory,
+    MailSendError,
+    Outcome,
+    ProviderRegistry,
+    SettingInfo,
+    describe,
+)
 from postroom_smtp import microsoft
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import Reply
@@ -47,6 +58,14 @@ def run_commands(example: Example) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
+
+# Which page is about which provider.
+PAGE_OF = {
+    "smtp-basic": "smtp.md",
+    "smtp-oauth2": "microsoft365.md",
+    "resend": "resend.md",
+    "sendgrid": "sendgrid.md",
+}
 
 PARSER = Sybil([PythonCodeBlockParser(), CodeBlockParser("console", run_commands)])
 
@@ -90,21 +109,81 @@ def test_the_quickstart_delivers(application: RealServer) -> None:
 
 def test_every_variable_in_the_docs_is_a_setting() -> None:
     """A variable that a page names is read by a provider."""
-    known = {info.variable for name in ("smtp-basic", "smtp-oauth2") for info in settings_of(name)} | {"MAIL_TYPE"}
-    assert {*re.findall(r"\b(?:SMTP|MAIL)_[A-Z0-9_]*[A-Z0-9]\b", TEXT)} <= known
+    known = {info.variable for name in PAGE_OF for info in settings_of(name)} | {"MAIL_TYPE"}
+    assert {*re.findall(r"\b(?:SMTP|MAIL|RESEND|SENDGRID)_[A-Z0-9_]*[A-Z0-9]\b", TEXT)} <= known
 
 
-@pytest.mark.parametrize(("file", "name"), [("smtp.md", "smtp-basic"), ("microsoft365.md", "smtp-oauth2")])
-def test_a_page_on_a_provider_has_every_setting(file: str, name: str) -> None:
-    """The page on a provider gets one row for each of its settings, made from the settings class."""
+def rendered(file: str) -> str:
+    """Return a page with what the code puts into it."""
     sys.path.insert(0, str(ROOT / "docs"))
     try:
         import hooks  # noqa: PLC0415  not a package: MkDocs loads it by its path
     finally:
         sys.path.pop(0)
-    page = hooks.on_page_markdown((ROOT / "docs" / file).read_text(encoding="utf-8"))
+    return str(hooks.on_page_markdown((ROOT / "docs" / file).read_text(encoding="utf-8")))
+
+
+def test_every_provider_has_a_page() -> None:
+    """Each provider that is installed has a page in the docs."""
+    registry = ProviderRegistry()
+    assert {registry.provider(name, {}).name for name in registry.names()} == {*PAGE_OF}
+
+
+@pytest.mark.parametrize("name", PAGE_OF)
+def test_a_page_on_a_provider_has_every_setting(name: str) -> None:
+    """The page on a provider gets one row for each of its settings, made from the settings class."""
+    page = rendered(PAGE_OF[name])
     for info in settings_of(name):
         assert f"| `{info.variable}` | `{info.field}` | {info.help} |" in page
+
+
+def test_what_each_provider_carries_is_listed() -> None:
+    """The page on capabilities has a column for each provider, and says of each part whether it is carried."""
+    page = rendered("capabilities.md")
+    (head,) = re.findall(r"^\|  \| (.*) \|$", page, re.MULTILINE)
+    names = re.findall(r"`([\w-]+)`", head)
+    assert names == sorted(PAGE_OF)
+    for capability in Capability:
+        (row,) = re.findall(rf"^\| {capability.value} \| (.*) \|$", page, re.MULTILINE)
+        carried = [capability in ProviderRegistry().provider(name, {}).capabilities for name in names]
+        assert [cell == "yes" for cell in row.split(" | ")] == carried
+
+
+def test_every_limit_is_listed_with_its_source() -> None:
+    """The page on capabilities has each rule of each provider, with a link to where it comes from."""
+    page = rendered("capabilities.md")
+    for name in PAGE_OF:
+        for limit in ProviderRegistry().provider(name, {}).limits:
+            assert f"- {limit.rule} ([source]({limit.source}))" in page
+
+
+@pytest.mark.parametrize(("file", "name"), [("resend.md", "resend"), ("sendgrid.md", "sendgrid")])
+def test_every_answer_of_a_service_is_what_the_page_says(
+    file: str, name: str, http_server: Callable[..., HttpServer]
+) -> None:
+    """The page on a service says of each of its answers which error it becomes, and whether it may pass."""
+    page = (ROOT / "docs" / file).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{3}.*?) \| `(Mail\w+)` \| (.*?) \|", page, re.MULTILINE)
+    assert len(rows) >= 10
+    for answers, kind, verdict in rows:
+        for reply in as_replies(answers, name):
+            config = {"api_key": "a-key", "api_url": http_server(reply).url, "default_from": "no-reply@example.com"}
+            with MailSenderFactory.create_sender(name, config) as sender, pytest.raises(MailSendError) as caught:
+                sender.send(MailMessage("grace@example.com", "-", text="-"))
+            error = caught.value
+            assert (type(error).__name__, error.transient) == (kind, verdict.startswith("yes")), answers
+            assert (error.outcome is Outcome.UNKNOWN) == ("*unknown*" in verdict), answers
+            assert (error.outcome is Outcome.UNKNOWN and error.safe_to_retry) == ("safe" in verdict), answers
+
+
+def as_replies(answers: str, name: str) -> Iterator[HttpReply]:
+    """Yield what a row of a page speaks of: `400, 422`, or a status with its name, text or field."""
+    for status, field, word in re.findall(r"(\d{3})(?:(, field)? `([^`]+)`)?", answers):
+        if name == "resend":
+            yield HttpReply(int(status), {"name": word or "any_name", "message": "-", "statusCode": int(status)})
+        else:
+            error = {"field": word if field else None, "message": "-" if field else word or "-", "help": None}
+            yield HttpReply(int(status), {"errors": [error]})
 
 
 def test_every_cloud_is_listed_with_its_presets() -> None:

@@ -12,6 +12,7 @@ from postroom import (
     Attachment,
     Capability,
     DeliveringSender,
+    Limit,
     MailAuthError,
     MailError,
     MailMessage,
@@ -126,10 +127,13 @@ def sender_of(
     transport: Pigeon | Plain,
     registry: ProviderRegistry,
     capabilities: frozenset[Capability] = frozenset(),
+    *limits: Limit,
     **settings: object,
 ) -> DeliveringSender:
     """Return the sender that the factory puts around a transport."""
-    registry.add(Provider("pigeon", SenderSettings, lambda settings: transport, capabilities=capabilities))
+    registry.add(
+        Provider("pigeon", SenderSettings, lambda settings: transport, capabilities=capabilities, limits=limits)
+    )
     return MailSenderFactory.create_sender("pigeon", settings, registry=registry)
 
 
@@ -223,6 +227,7 @@ def test_a_foreign_exception_is_an_unknown_outcome(
     )
     assert caught.value.__cause__ is error
     assert (caught.value.outcome, caught.value.provider, caught.value.transient) == (Outcome.UNKNOWN, "pigeon", False)
+    assert caught.value.safe_to_retry is False
 
 
 @pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
@@ -320,7 +325,7 @@ def test_a_partial_refusal_is_a_receipt_for_deliver_and_an_error_for_send(regist
         "The others have the mail: send again to the refused ones only"
     )
     assert (error.outcome, error.receipt, error.refused, error.stage) == (Outcome.PARTIAL, receipt, refusals, "rcpt")
-    assert error.transient is False
+    assert (error.transient, error.safe_to_retry) == (False, False)
 
 
 def test_a_partial_refusal_is_transient_if_all_of_it_is(registry: ProviderRegistry) -> None:
@@ -356,6 +361,52 @@ def test_what_the_provider_cannot_carry_is_refused_by_name(registry: ProviderReg
     every = frozenset({Capability.HEADERS, Capability.TAGS, Capability.ATTACHMENTS})
     sender_of(made, registry, every).send(message)
     assert made.sent == [message]
+
+
+@pytest.mark.parametrize("method", ["send", "deliver"])
+@pytest.mark.parametrize("transport", [Pigeon, Plain])
+def test_what_breaks_a_limit_is_refused_before_the_provider_sees_it(
+    registry: ProviderRegistry, message: MailMessage, transport: Any, method: str
+) -> None:
+    """`send` and `deliver` say what the service takes, what this message has, and where the service says so."""
+    made, observer = transport(), Observer()
+    registry.register(observer)
+    limit = Limit("light letters", lambda message: "5 grams", source="https://example.com/weights")
+    with pytest.raises(MailMessageError) as caught:
+        getattr(sender_of(made, registry, frozenset(), limit), method)(message)
+    assert type(caught.value) is MailMessageError
+    assert str(caught.value) == "pigeon takes light letters; this message has 5 grams (https://example.com/weights)"
+    assert made.sent == []
+    assert observer.failed == [(message, caught.value)]
+
+
+def test_a_limit_sees_the_default_sender(registry: ProviderRegistry) -> None:
+    """What a limit looks at is what would be sent: the sender is filled in, from the message or from the settings."""
+    seen = []
+
+    def breach(message: MailMessage) -> None:
+        seen.append(str(message.from_))
+
+    sender = sender_of(Pigeon(), registry, frozenset(), Limit("any", breach, source="-"), default_from="d@example.com")
+    sender.send(MailMessage("grace@example.com", "Hello", "x"))
+    sender.send(MailMessage("grace@example.com", "Hello", "x", "own@example.com"))
+    assert seen == ["d@example.com", "own@example.com"]
+
+
+@pytest.mark.parametrize("method", ["send", "deliver"])
+def test_a_limit_that_fails_is_a_bug_of_the_provider(
+    registry: ProviderRegistry, message: MailMessage, method: str
+) -> None:
+    """A limit that raises stops the message, which is certainly not sent, and the error says whose bug it is."""
+    pigeon = Pigeon()
+    limit = Limit("any", raising(KeyError(SECRET)), source="-")
+    with pytest.raises(MailSendError) as caught:
+        getattr(sender_of(pigeon, registry, frozenset(), limit), method)(message)
+    assert str(caught.value) == (
+        "pigeon: unexpected KeyError in the provider. It is a bug of the provider: report it with the traceback"
+    )
+    assert (caught.value.outcome, caught.value.safe_to_retry) == (Outcome.NOT_SENT, True)
+    assert pigeon.sent == []
 
 
 @pytest.mark.parametrize("thing", [None, "message", {"to": "a@example.com"}], ids=repr)

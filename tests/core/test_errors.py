@@ -39,6 +39,7 @@ SEND: dict[str, Any] = {
     "transient": True,
     "retry_after": 1.5,
     "outcome": Outcome.UNKNOWN,
+    "safe_to_retry": True,
 }
 REFUSED = {"a@example.com": Refusal(550, "5.1.1", "no such user", transient=False)}
 RECEIPT = Receipt("<1@example.com>", "pigeon", accepted=("b@example.com",), refused=REFUSED)
@@ -161,6 +162,38 @@ def test_a_send_error_needs_only_a_reason() -> None:
         "safe_to_retry": True,
     }
     assert MailRecipientsError("what failed").refused == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said", "safe"),
+    [
+        (Outcome.NOT_SENT, {}, True),
+        (Outcome.NOT_SENT, {"safe_to_retry": False}, True),
+        (Outcome.NOT_SENT, {"safe_to_retry": True}, True),
+        (Outcome.PARTIAL, {}, False),
+        (Outcome.PARTIAL, {"safe_to_retry": True}, True),
+        (Outcome.UNKNOWN, {}, False),
+        (Outcome.UNKNOWN, {"safe_to_retry": False}, False),
+        (Outcome.UNKNOWN, {"safe_to_retry": True}, True),
+    ],
+    ids=str,
+)
+def test_what_may_have_been_sent_is_safe_to_retry_only_if_the_provider_says_so(
+    outcome: Outcome, said: dict[str, bool], safe: bool
+) -> None:
+    """What was not sent is safe in any case; the answer survives copies, pickling and a later provider's name."""
+    for kind in (MailSendError, MailTimeoutError):
+        error = kind("what failed", outcome=outcome, **said)
+        error.provider = "pigeon"
+        twins = [pickle.loads(pickle.dumps(error, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+        for twin in (error, copy.copy(error), copy.deepcopy(error), *twins):
+            assert twin.safe_to_retry is safe
+
+
+def test_refused_recipients_are_safe_to_retry_only_if_nobody_was_accepted() -> None:
+    """To send again after a partial refusal would reach the accepted ones twice."""
+    assert MailRecipientsError("all", refused=REFUSED).safe_to_retry is True
+    assert MailRecipientsError("some", refused=REFUSED, outcome=Outcome.PARTIAL).safe_to_retry is False
 
 
 def test_a_timeout_has_no_errno_of_its_own() -> None:

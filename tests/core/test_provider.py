@@ -5,7 +5,7 @@ import datetime
 import attrs
 import pytest
 
-from postroom import Attachment, Capability, MailMessage, Provider, SenderSettings
+from postroom import Attachment, Capability, Limit, MailMessage, MailMessageError, Provider, SenderSettings
 from postroom.provider import env_prefix
 
 FILE = Attachment("a.txt", b"a")
@@ -23,9 +23,9 @@ def test_the_prefix_of_a_provider_is_its_name(name: str, prefix: str) -> None:
 
 
 def test_a_provider_may_say_more_than_its_name() -> None:
-    """Title, prefix and capabilities have defaults made of the name, and may be given."""
+    """Title, prefix, capabilities and limits have defaults, and may be given."""
     plain = Provider("pigeon", SenderSettings, print)
-    assert (plain.title, plain.env_prefix, plain.capabilities) == ("pigeon", "PIGEON_", frozenset())
+    assert (plain.title, plain.env_prefix, plain.capabilities, plain.limits) == ("pigeon", "PIGEON_", frozenset(), ())
     full = Provider("pigeon", SenderSettings, print, "Pigeon Post", "DOVE_", [Capability.TAGS, Capability.TAGS])
     assert (full.title, full.env_prefix, full.capabilities) == ("Pigeon Post", "DOVE_", frozenset({Capability.TAGS}))
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
@@ -55,3 +55,69 @@ def test_a_message_needs_what_it_uses(fields: dict[str, object], needed: set[Cap
 def test_any_name_makes_variables_that_a_shell_can_set() -> None:
     """What is neither letter nor digit becomes an underscore."""
     assert Provider("my.mail-2", SenderSettings, print).env_prefix == "MY_MAIL_2_"
+
+
+def limit(rule: str, found: str | None) -> Limit:
+    """Return a limit that finds the same in any message."""
+    return Limit(rule, lambda message: found, source=f"https://example.com/{rule.replace(' ', '-')}")
+
+
+def refusal(provider: Provider, **fields: object) -> str:
+    """Return why the provider refuses a message with these fields."""
+    with pytest.raises(MailMessageError) as caught:
+        provider.check(MailMessage("grace@example.com", "Hello", "x", "ada@example.com", **fields))  # type: ignore[arg-type]
+    assert type(caught.value) is MailMessageError
+    return str(caught.value)
+
+
+def test_a_provider_takes_what_it_declares() -> None:
+    """A message that needs no more than the capabilities and keeps every limit passes, and nothing comes back."""
+    provider = Provider(
+        "pigeon", SenderSettings, print, capabilities=[Capability.TAGS], limits=[limit("a", None), limit("b", None)]
+    )
+    message = MailMessage("grace@example.com", "Hello", "x", "ada@example.com", tags=["t"])
+    assert provider.check(message) is None  # type: ignore[func-returns-value]
+
+
+def test_a_provider_names_all_that_it_cannot_carry() -> None:
+    """The refusal lists every part that is not declared, in one order."""
+    provider = Provider("pigeon", SenderSettings, print, capabilities=[Capability.HEADERS])
+    fields = {"metadata": {"a": "1"}, "attachments": [IMAGE, FILE], "headers": {"X-A": "1"}}
+    assert refusal(provider, **fields) == (
+        "pigeon cannot carry attachments, inline attachments, metadata: leave it out, or send by another provider"
+    )
+
+
+def test_a_provider_says_which_limit_is_broken() -> None:
+    """The refusal has the rule, what was found, and its source; the first broken limit is the one that is said."""
+    limits = [limit("at most 3 grains", None), limit("light letters", "5 grams"), limit("short ones", "9 pages")]
+    provider = Provider("pigeon", SenderSettings, print, limits=limits)
+    assert provider.limits == tuple(limits)
+    assert refusal(provider) == (
+        "pigeon takes light letters; this message has 5 grams (https://example.com/light-letters)"
+    )
+
+
+def test_an_empty_finding_is_a_finding() -> None:
+    """Only None keeps a limit, so what is found may be a text of any length."""
+    said = refusal(Provider("pigeon", SenderSettings, print, limits=[limit("names", "")]))
+    assert said.startswith("pigeon takes names; ")
+
+
+def test_capabilities_come_before_limits() -> None:
+    """A limit is not asked about a message that could not be carried anyway."""
+    asked: list[MailMessage] = []
+    asking = Limit("any", asked.append, source="-")
+    provider = Provider("pigeon", SenderSettings, print, limits=[asking])
+    assert refusal(provider, tags=["t"]).startswith("pigeon cannot carry tags: ")
+    assert asked == []
+    provider.check(MailMessage("grace@example.com", "Hello", "x", "ada@example.com"))
+    assert len(asked) == 1
+
+
+def test_a_limit_has_a_source_by_name() -> None:
+    """Where the service says so must be given, and by name, so that it cannot be taken for the rule."""
+    with pytest.raises(TypeError, match="source"):
+        Limit("any", print)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Limit("any", print, "https://example.com")  # type: ignore[call-arg]

@@ -79,6 +79,17 @@ def test_every_public_name_has_a_docstring(name: str) -> None:
     assert (documented.__doc__ or "").strip()
 
 
+def test_every_sender_sends_many_and_few_transports_must() -> None:
+    """`deliver_many` is promised by what the factory returns; of what providers write, a `BatchTransport` has it."""
+    methods = {
+        kind: {name for name in dir(kind) if not name.startswith("_")}
+        for kind in (postroom.MailSender, postroom.DeliveringSender, postroom.Transport, postroom.BatchTransport)
+    }
+    assert "deliver_many" not in methods[postroom.MailSender]
+    assert "deliver_many" in methods[postroom.DeliveringSender]
+    assert methods[postroom.BatchTransport] - methods[postroom.Transport] == {"deliver_many"}
+
+
 @pytest.mark.parametrize("path", sorted(SOURCE.glob("*.py")), ids=lambda path: path.name)
 def test_core_names_no_provider(path: Path) -> None:
     """Outside of docstrings and comments, where they are examples, core mentions no provider."""

@@ -189,7 +189,7 @@ def test_two_fields_that_share_a_reason_are_one_sentence() -> None:
 def test_a_timeout_is_more_than_nothing() -> None:
     """The time-out that every provider has must be positive."""
     assert refused({**GIVEN, "timeout": "0"}).problems == (
-        SettingProblem("timeout", "PIGEON_TIMEOUT", "timeout must be more than 0 seconds"),
+        SettingProblem("timeout", "PIGEON_TIMEOUT", "timeout must be more than 0 and at most 86400 seconds"),
     )
 
 
@@ -198,10 +198,12 @@ def test_contradictions_are_found_without_a_configuration_too() -> None:
     with pytest.raises(MailSettingsError) as caught:
         LoftSettings(name="x", ring="r", grains=0, timeout=-1)
     assert caught.value.problems == (
-        SettingProblem("timeout", None, "timeout must be more than 0 seconds"),
+        SettingProblem("timeout", None, "timeout must be more than 0 and at most 86400 seconds"),
         SettingProblem("grains", None, "grains must be at least 1"),
     )
-    assert str(caught.value) == ("LoftSettings: timeout must be more than 0 seconds; grains must be at least 1")
+    assert str(caught.value) == (
+        "LoftSettings: timeout must be more than 0 and at most 86400 seconds; grains must be at least 1"
+    )
 
 
 def test_settings_are_frozen_and_given_by_name() -> None:

@@ -138,7 +138,9 @@ def test_a_local_hostname_cannot_be_more(name: str) -> None:
 @pytest.mark.parametrize("value", [0, -1, "-0.5"])
 def test_seconds_are_more_than_0(field: str, value: object) -> None:
     """Zero would be no blocking at all."""
-    assert problems(**{field: value}) == [(field, f"SMTP_{field.upper()}", f"{field} must be more than 0 seconds")]
+    assert problems(**{field: value}) == [
+        (field, f"SMTP_{field.upper()}", f"{field} must be more than 0 and at most 86400 seconds")
+    ]
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "soon"])

@@ -400,6 +400,7 @@ class _Dialogue:
 
     def __init__(self, server: ScriptedServer, sock: socket.socket) -> None:
         self._server = server
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self._buffer = bytearray()
         self.thread = threading.Thread(target=self._run, name="ScriptedServer's dialogue")

@@ -1,7 +1,7 @@
 """The public API as its users write it. Type-checked, never run: what stands here must stay possible."""
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, assert_type
 
 import attrs
@@ -9,8 +9,10 @@ import attrs
 from postroom import (
     Address,
     Attachment,
+    BatchTransport,
     Capability,
     DeliveringSender,
+    Limit,
     Lookup,
     MailAuthError,
     MailConfigError,
@@ -120,6 +122,22 @@ def sending(sender: DeliveringSender, message: MailMessage) -> None:
     sender.close()
 
 
+def sending_many(sender: DeliveringSender, rows: Iterable[Mapping[str, str]]) -> int:
+    """Send as many messages as there are rows, and sort out what became of each."""
+    again = 0
+    for result in sender.deliver_many(MailMessage(row["email"], "Hello", text="Hello") for row in rows):
+        assert_type(result, Receipt | MailError)
+        if isinstance(result, Receipt):
+            assert_type(result.accepted, tuple[str, ...])
+        elif isinstance(result, MailSendError):
+            assert_type(result.safe_to_retry, bool)
+            again += result.safe_to_retry
+        else:
+            assert_type(result, MailError)
+    assert_type(sender.deliver_many([]), Iterator[Receipt | MailError])
+    return again
+
+
 def plain(sender: MailSender, message: MailMessage) -> None:
     """Use the least that sends; a delivering sender is one."""
     sender.send(message)
@@ -159,6 +177,7 @@ def failing(sender: DeliveringSender, message: MailMessage) -> None:
         assert_type(error.reason, str)
         assert_type(error.transient, bool)
         assert_type(error.outcome, Outcome)
+        assert_type(error.safe_to_retry, bool)
     except MailMessageError as error:
         value_error: ValueError = error
         print(value_error)
@@ -189,6 +208,10 @@ def listing(registry: ProviderRegistry) -> None:
         assert_type(info, SettingInfo)
         assert_type(info.variable, str)
         assert_type(info.required, bool)
+    assert_type(provider.limits, tuple[Limit, ...])
+    assert_type(provider.limits[0].rule, str)
+    assert_type(provider.limits[0].source, str)
+    provider.check(MailMessage("a@b.c", "Hello", "x", "d@e.f"))
     registry.register(Observer())
     registry.add(provider)
 
@@ -254,6 +277,18 @@ class Pigeon:
         """Release nothing."""
 
 
+class Flock(Pigeon):
+    """A transport that sends several together."""
+
+    def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
+        """Send them, and yield a failure instead of raising it."""
+        for message in messages:
+            try:
+                yield self.deliver(message)
+            except MailError as error:
+                yield error
+
+
 class Loft:
     """A plain sender, as an application brings it."""
 
@@ -274,7 +309,17 @@ class Loft:
 
 def build(settings: PigeonSettings) -> Transport:
     """Build the transport."""
-    return Pigeon(settings)
+    transport: Transport = Flock(settings)
+    if isinstance(transport, BatchTransport):
+        assert_type(transport.deliver_many([]), Iterator[Receipt | MailError])
+    together: BatchTransport = Flock(settings)
+    return together if settings.grains > 1 else Pigeon(settings)
+
+
+def too_many(message: MailMessage) -> str | None:
+    """Return what breaks the rule."""
+    count = len(message.recipients)
+    return f"{count} of them" if count > 1 else None
 
 
 @hookimpl
@@ -287,6 +332,10 @@ def postroom_provider() -> Provider:
         build=build,
         env_prefix="PIGEON_",
         capabilities={Capability.ATTACHMENTS, Capability.TAGS},
+        limits=[
+            Limit("one recipient", too_many, source="https://example.com/pigeons"),
+            Limit("no subject of nothing", lambda message: None, source="https://example.com/subjects"),
+        ],
     )
 
 
@@ -310,4 +359,10 @@ def wrong(sender: DeliveringSender, message: MailMessage) -> None:
     PigeonSettings(ring="r")  # type: ignore[call-arg]  # loft is required
     PigeonSettings("north", loft="north", ring="r")  # type: ignore[call-arg]  # by name only
     MailSenderFactory.register_sender("pigeon", print)  # type: ignore[arg-type]
+    sender.deliver_many(message)  # type: ignore[arg-type]  # several
+    Limit("light letters", too_many)  # type: ignore[call-arg]  # who says so?
+    Limit("light letters", too_many, "https://example.com")  # type: ignore[call-arg]  # by name only
+    Limit("light letters", lambda message: 5, source="-")  # type: ignore[arg-type, return-value]
+    batch: BatchTransport = Pigeon(PigeonSettings(loft="north", ring="r"))  # type: ignore[assignment]
+    batch.close()
     sender.transport  # type: ignore[attr-defined]  # no part of the Protocol  # noqa: B018

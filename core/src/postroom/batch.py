@@ -18,7 +18,7 @@ class _Intake:
         self._messages = iter(messages)
         self._complete = complete
         self._open: deque[tuple[MailMessage, MailError | None]] = deque()
-        self.taken = 0
+        self.read = 0
         self.ended = False
         self.failure: Exception | None = None
 
@@ -26,7 +26,7 @@ class _Intake:
         return self
 
     def __next__(self) -> MailMessage:
-        while True:
+        while not self.ended:
             try:
                 message = next(self._messages)
             except StopIteration:
@@ -36,14 +36,17 @@ class _Intake:
                 # The caller's own; it must not look like a failure of the transport, which is what asks here.
                 self.ended, self.failure = True, error
                 raise StopIteration from None
+            self.read += 1
             try:
                 message = self._complete(message)
             except MailError as error:
                 self._open.append((message, error))
+                if self._open[0][1] is not None:
+                    break  # its turn has come: it is yielded before anything else is read or sent
             else:
                 self._open.append((message, None))
-                self.taken += 1
                 return message
+        raise StopIteration
 
     def refused(self) -> Iterator[tuple[MailMessage, Result]]:
         """Yield the refused messages that are next in order."""
@@ -81,7 +84,7 @@ def in_order(
     """
     intake = _Intake(messages, complete)
     while not intake.ended:
-        taken = intake.taken
+        read = intake.read
         failure: Exception = RuntimeError("deliver_many ended before its messages")
         try:
             for result in offer(intake):
@@ -91,7 +94,7 @@ def in_order(
                 yield intake.answered(), result
         except Exception as error:  # noqa: BLE001  a transport may raise anything; the other messages still count
             failure = error
-        if intake.taken == taken:
+        if intake.read == read:
             next(intake, None)  # a transport that takes nothing must not be asked for ever
         yield from intake.abandoned(failure, explain)
     if intake.failure is not None:

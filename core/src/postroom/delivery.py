@@ -199,10 +199,8 @@ class Delivery:
 
     def _explain(self, error: Exception) -> MailError:
         """Return a new error for one of the messages that a transport has lost by raising."""
-        if isinstance(error, MailError):
-            return copy.copy(error)
-        made = self._foreign(error, Outcome.UNKNOWN)
-        made.__cause__ = error
+        made = copy.copy(error) if isinstance(error, MailError) else self._foreign(error, Outcome.UNKNOWN)
+        made.__cause__ = error  # which has the traceback
         return made
 
     def _foreign(self, error: Exception, outcome: Outcome) -> MailSendError:

@@ -115,7 +115,8 @@ class BatchTransport(Transport, Protocol):
     def deliver_many(self, messages: Iterable[MailMessage], /) -> Iterator[Receipt | MailError]:
         """Offer the messages, and yield one result for each, in their order. `from_` is set in all of them.
 
-        Take no more of them than are sent together next. A failure is yielded, not raised: what is raised becomes the
-        error of every message that was taken and has no result yet, and the rest is offered anew.
+        Take no more of them than are sent together next, and end when they end: what comes later is offered anew. A
+        failure is yielded, not raised: what is raised becomes the error of every message that was taken and has no
+        result yet.
         """
         ...

@@ -72,8 +72,8 @@ class SenderSettings:
         converted, it sees that field's default or an empty value, so that all problems come at once. A reason
         never holds a value.
         """
-        if self.timeout is not None and self.timeout <= 0:
-            yield "timeout", "timeout must be more than 0 seconds"
+        if self.timeout is not None and not 0 < self.timeout <= 86400:
+            yield "timeout", "timeout must be more than 0 and at most 86400 seconds"  # sockets take no number at will
 
 
 Settings = TypeVar("Settings", bound=SenderSettings)

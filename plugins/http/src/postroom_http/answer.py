@@ -21,5 +21,5 @@ class Answer:
         """Return the body as JSON, or None if it is something else or broke off."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter by a body of nothing but brackets
             return None

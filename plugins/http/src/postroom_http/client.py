@@ -58,7 +58,8 @@ class HttpClient:
         self._auth = _KeyAuth(secret, header, scheme)
         self._url = settings.api_url.rstrip("/")
         self.peer = failures.Peer(urlsplit(self._url).netloc, prefix, secret, prefix + key.upper())
-        self._session: tuple[int, float, requests.Session] | None = None
+        self._started = time.monotonic()
+        self._sessions: dict[tuple[int, int], requests.Session] = {}
 
     def get(self, path: str) -> Answer:
         """Send a GET.
@@ -87,9 +88,11 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections. A later request opens new ones."""
-        kept, self._session = self._session, None
-        if kept is not None and kept[0] == os.getpid():
-            kept[2].close()
+        while self._sessions:
+            with contextlib.suppress(KeyError):  # another thread was faster
+                (process, _), session = self._sessions.popitem()
+                if process == os.getpid():
+                    session.close()
 
     def _exchange(
         self,
@@ -118,17 +121,22 @@ class HttpClient:
             ) as response:
                 return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            failure = failures.from_exception(error, self.peer, if_lost if body is not None and body.left else None)
+            left = None if body is None else body.left
+            failure = failures.from_exception(error, self.peer, if_lost, left=left)
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
 
     def _current(self) -> requests.Session:
-        """Return the session: a new one after a fork, and when the last has come of age."""
-        kept, now = self._session, time.monotonic()
-        if kept is None or kept[0] != os.getpid() or now - kept[1] > _SESSION:
-            # The old one is not closed: another thread may be about to use it. Its connections go with it.
-            kept = self._session = (os.getpid(), now, self._open())
-        return kept[2]
+        """Return the session: a new one after a fork, and every 50 seconds."""
+        key = (os.getpid(), int((time.monotonic() - self._started) / _SESSION))
+        session = self._sessions.get(key)
+        if session is None:
+            # setdefault is atomic, so threads that come at once get the same one. Old ones are not closed, since a
+            # thread may be about to use one: their connections go with them.
+            session = self._sessions.setdefault(key, self._open())
+            for old in self._sessions.keys() - {key}:
+                self._sessions.pop(old, None)
+        return session
 
     def _open(self) -> requests.Session:
         session = requests.Session()

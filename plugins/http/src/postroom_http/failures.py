@@ -2,6 +2,7 @@
 
 import email.utils
 import http.client
+import re
 import socket
 import ssl
 import time
@@ -32,11 +33,14 @@ _CERTIFICATE = {  # by OpenSSL's X509_V_ERR_ numbers, x509_vfy.h
     62: "Check {}API_URL: its name is not in the certificate",
     64: "Check {}API_URL: its name is not in the certificate",
 }
+_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # a lost connection that OpenSSL was the first to notice
 _WORDS = {
     http.client.RemoteDisconnected: "the server closed the connection",
     http.client.HTTPException: "it does not speak HTTP",
     OSError: "the CAs to trust cannot be read",  # by requests, without a number, and with the path in its text
 }
+
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # the only place where http.client has a proxy's answer
 
 
 @attrs.frozen
@@ -76,6 +80,7 @@ class Rule:
     outcome: Outcome = Outcome.NOT_SENT
 
 
+_SOMEBODY_ELSE = "Something else may have answered: check {prefix}API_URL and proxies"
 _OPEN = Rule(MailUnavailableError, transient=True, outcome=Outcome.UNKNOWN)
 _WRONG_KEY = Rule(MailAuthError, "Check {key}")
 _WRONG_PLACE = Rule(MailRejectedError, "Check {prefix}API_URL")
@@ -89,6 +94,7 @@ _BY_STATUS = {
     429: Rule(MailRateLimitError, "Wait, and send less at a time", transient=True),
 }
 _BY_CLASS = {
+    2: Rule(MailUnavailableError, _SOMEBODY_ELSE, transient=True, outcome=Outcome.UNKNOWN),
     3: Rule(MailRejectedError, "It redirects: set {prefix}API_URL to where the API is"),
     4: _REFUSED,
 }
@@ -132,39 +138,41 @@ def _by_status(status: int, peer: Peer, *, understood: bool) -> Rule:
     """Return what a status means where the service has said nothing more exact (RFC 9110 section 15)."""
     rule = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _OPEN)
     if not understood and rule in _SAID_BY_ANYBODY:
-        rule = attrs.evolve(rule, remedy="Something else may have answered: check {prefix}API_URL and proxies")
+        rule = attrs.evolve(rule, remedy=_SOMEBODY_ELSE)
     return attrs.evolve(rule, remedy=rule.remedy and rule.remedy.format(key=peer.key_variable, prefix=peer.prefix))
 
 
-def from_exception(error: Exception, peer: Peer, lost: Lost | None) -> MailSendError:
+def from_exception(error: Exception, peer: Peer, lost: Lost | None, *, left: bool | None) -> MailSendError:
     """Return the error for a request without an answer.
 
     Args:
         error: What `requests` raised.
         peer: Whom the request was for.
-        lost: What to do now; None if the request sends no mail, or had not left as a whole.
+        lost: What to do if it had left; None if it sends no mail.
+        left: True if the whole request had left; None if it has no body, so that it leaves with the connection.
     """
     chain = list(_chain(error))
     late = any(isinstance(each, TimeoutError | requests.Timeout) for each in chain)
+    broke = any(isinstance(each, urllib3.exceptions.ProtocolError) for each in chain)
     kind = MailTimeoutError if late else MailConnectionError
-    if lost is not None:
+    if left or (left is None and (broke or any(isinstance(each, requests.ReadTimeout) for each in chain))):
         said = "did not answer in time" if late else f"was lost before it answered: {_words(chain[-1])}"
         return kind(
             f"{peer.host} {said}",
-            remedy=lost.remedy,
+            remedy=lost.remedy if lost else None,
             stage=STAGE,
-            transient=lost.safe_to_retry,
-            outcome=Outcome.UNKNOWN,
-            safe_to_retry=lost.safe_to_retry,
+            transient=lost.safe_to_retry if lost else True,
+            outcome=Outcome.UNKNOWN if lost else Outcome.NOT_SENT,
+            safe_to_retry=lost is not None and lost.safe_to_retry,
         )
     proxy = "the proxy to " if any(isinstance(each, requests.exceptions.ProxyError) for each in chain) else ""
-    reason = "not in time" if late else _words(chain[-1])
-    broke = any(isinstance(each, urllib3.exceptions.ProtocolError) for each in chain)
+    refused = _TUNNEL.match(str(chain[-1])) if proxy else None
+    reason = "not in time" if late else peer.conceal(str(chain[-1])) if refused else _words(chain[-1])
     return kind(
         f"{'cannot send the whole request to' if broke else 'cannot reach'} {proxy}{peer.host}: {reason}",
         remedy="Check HTTPS_PROXY" if proxy else _remedy(chain[-1], peer),
         stage="connect",
-        transient=late or not _permanent(chain[-1]),
+        transient=late or (refused[1] >= "500" if refused else not _permanent(chain[-1])),
     )
 
 
@@ -176,7 +184,7 @@ def seconds(value: str | None) -> float | None:
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -191,6 +199,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _words(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {error.verify_message}"
+    if isinstance(error, _CUT):
+        return _WORDS[http.client.RemoteDisconnected]
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
     if isinstance(error, OSError) and error.strerror:
@@ -202,16 +212,14 @@ def _permanent(error: BaseException) -> bool:
     """Return True if trying again will not help: the name does not exist, TLS is misconfigured."""
     if isinstance(error, socket.gaierror):
         return error.errno != socket.EAI_AGAIN
-    return type(error) is OSError or (
-        isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    )
+    return type(error) is OSError or (isinstance(error, ssl.SSLError) and not isinstance(error, _CUT))
 
 
 def _remedy(error: BaseException, peer: Peer) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         untrusted = "If you trust this service, set {}CA_FILE to the PEM file of its CA"
         return _CERTIFICATE.get(error.verify_code, untrusted).format(peer.prefix)
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not isinstance(error, _CUT):
         return f"Check {peer.prefix}API_URL and {peer.prefix}CA_FILE"
     if type(error) is OSError:
         return f"Check {peer.prefix}CA_FILE and REQUESTS_CA_BUNDLE"

@@ -1,12 +1,14 @@
 """Parts of a payload that every API needs: recipients each once, headers in ASCII, files in base64."""
 
 import base64
-from collections.abc import Mapping
-from email.header import Header
+from collections.abc import Iterator, Mapping
+from email.charset import Charset
 
 import attrs
 
 from postroom import Address, Attachment, MailMessage
+
+_WORD = 45  # octets; they never make more than the 75 characters of an encoded word (RFC 2047 section 2)
 
 
 @attrs.frozen
@@ -18,15 +20,21 @@ class Recipients:
     bcc: tuple[Address, ...]
 
 
-def recipients(message: MailMessage) -> Recipients:
-    """Return the recipients, each once. A service counts, refuses or serves twice an address that is there twice."""
+def recipients(message: MailMessage, *, fold_case: bool = False) -> Recipients:
+    """Return the recipients, each once. A service counts, refuses or serves twice an address that is there twice.
+
+    Args:
+        message: The message.
+        fold_case: Take `Ada@example.com` and `ada@example.com` for one, as nearly every mailbox does.
+    """
     seen: set[str] = set()
 
     def new(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
         kept: list[Address] = []
         for address in addresses:
-            if address.spec not in seen:
-                seen.add(address.spec)
+            spec = address.spec.lower() if fold_case else address.spec
+            if spec not in seen:
+                seen.add(spec)
                 kept.append(address)
         return tuple(kept)
 
@@ -40,7 +48,9 @@ def headers(message: MailMessage) -> Mapping[str, str]:
 
 def encoded_words(text: str) -> str:
     """Return `text` as encoded words on one line (RFC 2047)."""
-    return Header(text, "utf-8").encode(linesep="").replace("\n", "")
+    # Charset and not Header, which loses U+2028 and whatever else `splitlines` takes for a line end.
+    utf_8 = Charset("utf-8")
+    return " ".join(utf_8.header_encode(chunk) for chunk in _chunks(text))
 
 
 def content(attachment: Attachment) -> str:
@@ -58,3 +68,15 @@ def non_ascii_address(message: MailMessage) -> str | None:
     senders = [message.from_] if message.from_ is not None else []
     everybody = [*senders, *message.to, *message.cc, *message.bcc, *message.reply_to]
     return next((address.spec for address in everybody if not address.spec.isascii()), None)
+
+
+def _chunks(text: str) -> Iterator[str]:
+    """Cut `text` into what fits into an encoded word, never inside a character."""
+    start = used = 0
+    for position, char in enumerate(text):
+        octets = len(char.encode())
+        if used + octets > _WORD:
+            yield text[start:position]
+            start, used = position, 0
+        used += octets
+    yield text[start:]

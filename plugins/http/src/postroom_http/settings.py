@@ -26,8 +26,8 @@ class HttpSettings(SenderSettings):
         wrong = _wrong_url(self.api_url)
         if wrong is not None:
             yield "api_url", f"api url {wrong}"
-        if self.deadline <= 0:
-            yield "deadline", "deadline must be more than 0 seconds"
+        if not 0 < self.deadline <= 86400:
+            yield "deadline", "deadline must be more than 0 and at most 86400 seconds"
         if self.ca_file is not None and not Path(self.ca_file).is_file():
             yield "ca_file", "ca file does not exist here"
         for field in attrs.fields(type(self)):

@@ -68,7 +68,7 @@ def error_name(answer: Answer) -> str | None:
 def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
     """Return the error for an answer that accepts nothing. `if_lost` is None where nothing was being sent."""
     name = error_name(answer)
-    if name is None:
+    if name is None or answer.status < 300:
         return failures.from_answer(answer, peer, if_lost)
     rule = _BY_STATUS_AND_NAME.get((answer.status, name)) or _BY_NAME.get(name)
     return failures.from_answer(answer, peer, if_lost, said=f"{name}, {answer.json().get('message')}", rule=rule)

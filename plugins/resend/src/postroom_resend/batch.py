@@ -15,7 +15,7 @@ from postroom_resend import answers
 from postroom_resend.payload import to_payload
 
 _LARGEST = 100
-_BY_CONTENT = (400, 403, 413, 422)  # refusals that a single message can cause
+_BY_CONTENT = (400, 403, 413, 422, 451)  # refusals that a single message can cause
 # The key covers the batch as a whole, so a message of it that is sent again alone would be another one to Resend.
 _UNSAFE = Lost(
     "The messages of this batch may have been sent: look for them in Resend's log before you send them again"
@@ -84,7 +84,7 @@ def _read(answer: Answer, client: HttpClient, messages: list[MailMessage]) -> li
     """Return the results of `{"data": [{"id"}], "errors": [{"index", "message"}]}`; `data` has the good ones only."""
     said = answer.json() if answer.status == 200 else None
     ids, refused = _ids(said), _refused(said, len(messages))
-    if len(ids) + len(refused) != len(messages):
+    if ids is None or refused is None or len(ids) + len(refused) != len(messages):
         raise answers.explain(answer, client.peer, _UNSAFE)
     accepted = iter(ids)
     return [
@@ -95,16 +95,24 @@ def _read(answer: Answer, client: HttpClient, messages: list[MailMessage]) -> li
     ]
 
 
-def _ids(said: Any) -> list[str]:
+def _ids(said: Any) -> list[str] | None:
+    """Return the ids, or None if there is anything else: nobody would know whose the others are."""
     data = said.get("data") if isinstance(said, dict) else None
-    return [found for found in map(answers.mail_id, data) if found] if isinstance(data, list) else []
+    if not isinstance(data, list):
+        return None
+    ids = [found for found in map(answers.mail_id, data) if found]
+    return ids if len(ids) == len(data) else None
 
 
-def _refused(said: Any, count: int) -> dict[int, str]:
-    errors = said.get("errors") if isinstance(said, dict) else None
+def _refused(said: Any, count: int) -> dict[int, str] | None:
+    """Return the reasons by index, or None unless each error has the index of another one of `count` messages."""
+    errors = said.get("errors") or [] if isinstance(said, dict) else None
+    if not isinstance(errors, list):
+        return None
     refused: dict[int, str] = {}
-    for each in errors if isinstance(errors, list) else []:
+    for each in errors:
         index = each.get("index") if isinstance(each, dict) else None
-        if type(index) is int and 0 <= index < count:
-            refused[index] = str(each.get("message"))
+        if type(index) is not int or not 0 <= index < count or index in refused:
+            return None
+        refused[index] = str(each.get("message"))
     return refused

@@ -24,6 +24,11 @@ def _ascii(message: MailMessage) -> str | None:
     return fields.non_ascii_address(message)
 
 
+def _sender(message: MailMessage) -> str | None:
+    name = message.from_.name if message.from_ is not None else ""
+    return repr(name[:50]) if "=?" in name else None
+
+
 def _size(message: MailMessage) -> str | None:
     size = fields.encoded_size(message)
     return f"{size} octets" if size > _ATTACHMENTS else None
@@ -63,6 +68,8 @@ LIMITS = (
         _ascii,
         source="https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html",
     ),
+    # It answers encoded words there with 451, and there is no other way to write such a name.
+    Limit("a sender's name without =?", _sender, source="https://resend.com/docs/api-reference/errors"),
     Limit("attachments of at most 40 MB in base64", _size, source=_SEND),
     # It shows whatever has a content_id as inline.
     Limit(

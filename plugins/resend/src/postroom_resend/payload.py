@@ -40,7 +40,8 @@ def to_payload(message: MailMessage) -> Payload:
 
 def _mailbox(address: Address) -> str:
     # Resend refuses a name in quotes, as a comma or a dot in it needs them. It takes encoded words.
-    if '"' in str(address).removesuffix(f"<{address.spec}>"):
+    # A name that looks like one would be decoded.
+    if address.name and (str(address).startswith('"') or "=?" in address.name):
         return f"{fields.encoded_words(address.name)} <{address.spec}>"
     return str(address)
 

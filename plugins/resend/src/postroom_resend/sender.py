@@ -54,15 +54,15 @@ class ResendSender:
         if answer.status != 200 or not isinstance(said, dict) or not isinstance(said.get("data"), list):
             raise answers.explain(answer, self._client.peer, None)
         if self._default_from is not None and not said.get("has_more"):
-            statuses = {each.get("name"): each.get("status") for each in said["data"] if isinstance(each, dict)}
-            _check_domain(self._default_from, statuses)
+            known = [each for each in said["data"] if isinstance(each, dict)]
+            _check_domain(self._default_from, {str(each.get("name")): each.get("status") for each in known})
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
 
-def _check_domain(sender: str, statuses: dict[object, object]) -> None:
+def _check_domain(sender: str, statuses: dict[str, object]) -> None:
     try:
         domain = Address.parse(sender).domain
     except MailMessageError:

@@ -29,9 +29,11 @@ def lost(message: MailMessage) -> Lost:
 def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
     """Return the error for an answer that accepts nothing. `if_lost` is None where nothing was being sent."""
     errors = _errors(answer.json())
-    said = "; ".join(f"{each['message']} ({each['field']})" if each["field"] else each["message"] for each in errors)
+    words = [f"{each['message']} ({each['field']})" if each["field"] else each["message"] for each in errors]
     rule = _rule(answer.status, errors[0]) if errors else None
-    return failures.from_answer(answer, peer, if_lost, said=said, rule=rule, retry_after=_until_reset(answer))
+    return failures.from_answer(
+        answer, peer, if_lost, said="; ".join(filter(None, words)), rule=rule, retry_after=_until_reset(answer)
+    )
 
 
 def _rule(status: int, error: dict[str, str]) -> Rule | None:

@@ -46,6 +46,10 @@ def _type(message: MailMessage) -> str | None:
     return next((repr(each.content_type) for each in message.attachments if ";" in each.content_type), None)
 
 
+def _empty(message: MailMessage) -> str | None:
+    return next((repr(each.filename) for each in message.attachments if not each.content), None)
+
+
 def _header(message: MailMessage) -> str | None:
     return next((name for name in message.headers if name.lower() in _HEADERS), None)
 
@@ -67,6 +71,10 @@ def _tag(message: MailMessage) -> str | None:
     return next((f"one of {len(tag)}" for tag in message.tags if len(tag) > _TAG), None)
 
 
+def _tag_ascii(message: MailMessage) -> str | None:
+    return next((repr(tag) for tag in message.tags if not tag.isascii()), None)
+
+
 def _ahead(message: MailMessage) -> str | None:
     if message.send_at is None or message.send_at - datetime.datetime.now(datetime.UTC) <= _AHEAD:
         return None
@@ -86,10 +94,12 @@ LIMITS = (
     Limit("a sender's name in ASCII", _sender, source=_LIMITS),
     Limit("messages of less than 30 MB, with their files in base64", _size, source=_LIMITS),
     Limit("attachments whose content_type has no parameters", _type, source=_ERRORS),
+    Limit("attachments that are not empty", _empty, source=_ERRORS),
     Limit("headers other than X-SG-ID and X-SG-EID", _header, source=_ERRORS),
     Limit("metadata of less than 10000 octets, as JSON and with our id", _arguments, source=_LIMITS),
     Limit("metadata without the key that our id has", _reserved, source=_SEND),
     Limit("at most 10 tags", _tags, source=_SEND),
     Limit("tags of at most 255 characters", _tag, source=_SEND),
+    Limit("tags in ASCII", _tag_ascii, source=_ERRORS),
     Limit("a send_at of at most 72 hours ahead", _ahead, source=_SEND),
 )

@@ -38,7 +38,8 @@ def custom_args(message: MailMessage) -> dict[str, str]:
 
 def _personalization(message: MailMessage) -> Payload:
     """One for all recipients, so that each sees the others of to and cc, as in any mail."""
-    everybody = fields.recipients(message)
+    # It answers a second spelling of an address with 400 as well: https://github.com/sendgrid/sendgrid-ruby/issues/436.
+    everybody = fields.recipients(message, fold_case=True)
     made: Payload = {
         "to": [_recipient(address) for address in everybody.to],
         "cc": [_recipient(address) for address in everybody.cc],
@@ -61,8 +62,10 @@ def _recipient(address: Address) -> Payload:
 
 
 def _reply_to(message: MailMessage) -> list[Payload]:
-    distinct = {address.spec: address for address in reversed(message.reply_to)}
-    return [_mailbox(address) for address in reversed(distinct.values())]
+    distinct: dict[str, Address] = {}
+    for address in message.reply_to:
+        distinct.setdefault(address.spec.lower(), address)
+    return [_mailbox(address) for address in distinct.values()]
 
 
 def _content(message: MailMessage) -> list[Payload]:

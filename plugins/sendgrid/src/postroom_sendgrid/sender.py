@@ -71,9 +71,9 @@ class SendGridSender:
         domains = self._list("/v3/whitelabel/domains?limit=200", None)
         senders = self._list("/v3/verified_senders?limit=200", "results")
         if domains is None or senders is None:
-            _log.info("the key may not see which senders are verified, so %s is not checked", address.domain)
+            _log.info("the key may not see all verified senders, so %s is not checked", address.domain)
             return
-        verified = {each.get("domain") for each in domains if each.get("valid")}
+        verified = {str(each.get("domain")).lower() for each in domains if each.get("valid")}
         names = address.domain.split(".")
         by_domain = any(".".join(names[start:]) in verified for start in range(len(names)))
         if not by_domain and not any(

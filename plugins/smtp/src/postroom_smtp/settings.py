@@ -68,5 +68,5 @@ class SmtpSettings(SenderSettings):
             yield "ca_file", "ca file does not exist here"
         if self.local_hostname is not None and not _EHLO_NAME.fullmatch(self.local_hostname):
             yield "local_hostname", "local hostname must be a host name in ASCII or an address in [brackets]"
-        if self.deadline <= 0:
-            yield "deadline", "deadline must be more than 0 seconds"
+        if not 0 < self.deadline <= 86400:
+            yield "deadline", "deadline must be more than 0 and at most 86400 seconds"

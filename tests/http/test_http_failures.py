@@ -348,9 +348,9 @@ def test_a_check_that_gets_no_answer_says_so(http_server: Callable[..., HttpServ
 def test_a_page_in_place_of_an_answer_names_the_variable(http_server: Callable[..., HttpServer]) -> None:
     """A check that is answered with a web page says where to look."""
     server = http_server(Reply(200, "<html>welcome</html>"))
-    with MailSenderFactory.create_sender("resend", {"api_key": KEY, "api_url": server.url}) as sender:
-        with pytest.raises(MailUnavailableError) as caught:
-            sender.check_connection()
+    config = {"api_key": KEY, "api_url": server.url}
+    with MailSenderFactory.create_sender("resend", config) as sender, pytest.raises(MailUnavailableError) as caught:
+        sender.check_connection()
     assert "check RESEND_API_URL and proxies" in str(caught.value)
 
 

@@ -191,7 +191,13 @@ def test_a_real_interrupt_is_exit_130(scripted_server: Callable[..., ScriptedSer
     """SIGINT to a process that waits for a silent server ends it at once."""
     server = scripted_server({"DATA": Silence()})
     configure(server)
-    process = subprocess.Popen([sys.executable, "-m", "postroom_cli", *SEND], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "postroom_cli", *SEND],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore SIGINT, and what they start inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     with process:
         end = time.monotonic() + 30
         while "DATA" not in server.commands and time.monotonic() < end:

@@ -196,7 +196,7 @@ def test_a_real_interrupt_is_exit_130(scripted_server: Callable[..., ScriptedSer
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background jobs ignore SIGINT, and what they start inherits that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  no threads here
     )
     with process:
         end = time.monotonic() + 30

@@ -34,6 +34,9 @@ def test_the_names_are_those_that_operators_rely_on() -> None:
         "SMTP_TLS_VERIFY",
         "SMTP_LOCAL_HOSTNAME",
         "SMTP_DEADLINE",
+        "SMTP_POOL_SIZE",
+        "SMTP_POOL_IDLE",
+        "SMTP_POOL_MAX_MESSAGES",
         "SMTP_AUTH_TYPE",
     }
 

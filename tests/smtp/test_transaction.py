@@ -118,7 +118,7 @@ def test_over_the_limit_neither_mail_nor_data_is_said(scripted_server: Callable[
     """The refusal is ours, before MAIL."""
     server = scripted_server(extensions=["SIZE 100"])
     assert type(error_of(server.settings())) is MailMessageError
-    assert server.wait().verbs == ["EHLO"]
+    assert server.wait().verbs == ["EHLO", "QUIT"]
 
 
 @pytest.mark.parametrize("offer", ["SIZE", "SIZE 0", "SIZE much", "SIZE -1", "SIZE " + "9" * 5000])
@@ -181,7 +181,7 @@ def test_a_non_ascii_mailbox_is_refused_where_the_server_cannot(
     error = error_of(server.settings(), message(**{where: "jürgen@example.com"}))
     assert type(error) is MailMessageError
     assert "no SMTPUTF8" in str(error)
-    assert server.wait().verbs == ["EHLO"]
+    assert server.wait().verbs == ["EHLO", "QUIT"]
 
 
 def test_a_quoted_mailbox_goes_into_the_envelope_as_it_is(scripted_server: Callable[..., ScriptedServer]) -> None:
@@ -243,7 +243,7 @@ def test_with_everybody_refused_data_is_not_said(
     assert (error.outcome, error.transient, error.receipt) == (Outcome.NOT_SENT, transient, None)
     assert [*error.refused] == ["ada@example.com", "bob@example.com"]
     assert "refused every recipient: ada@example.com (" in str(error)
-    assert server.wait().verbs == ["EHLO", "MAIL", "RCPT", "RCPT"]
+    assert server.wait().verbs == ["EHLO", "MAIL", "RCPT", "RCPT", "QUIT"]
 
 
 def test_many_refusals_make_one_short_error(scripted_server: Callable[..., ScriptedServer]) -> None:

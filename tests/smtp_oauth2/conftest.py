@@ -78,6 +78,7 @@ def environ(oauth: OAuthServer, smtp: ScriptedServer) -> dict[str, str]:
         "SMTP_OAUTH2_CA_FILE": oauth.ca_file,
         "SMTP_CA_FILE": oauth.ca_file,
         "SMTP_TLS_MODE": "starttls",
+        "SMTP_POOL_IDLE": "0",  # so that every message logs in
         "MAIL_DEFAULT_SEND_FROM": MAILBOX,
     }
 

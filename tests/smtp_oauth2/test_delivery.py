@@ -61,6 +61,23 @@ class TestLogin:
         assert_arrived(mail, 20)
         assert oauth.count() == 1
 
+    def test_many_messages_arrive_over_one_login(
+        self, mail: MailStack, oauth: OAuthServer, make: Make, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Real Postfix takes thirty messages by PIPELINING and CHUNKING over one connection, each of them once."""
+        messages = [MailMessage("one@example.com", "Hello", text=f"Hello, {number}.") for number in range(30)]
+        with (
+            caplog.at_level("DEBUG", "postroom.smtp.session"),
+            make(SMTP_PORT=str(mail.port), SMTP_POOL_IDLE="8") as sender,
+        ):
+            receipts = list(sender.deliver_many(messages))
+        assert [getattr(receipt, "message_id", receipt) for receipt in receipts] == [
+            f"<{message.id}@{MAILBOX.partition('@')[2]}>" for message in messages
+        ]
+        said = [record.getMessage().partition(" -> ")[2].split(" ")[0] for record in caplog.records]
+        assert (said.count("AUTH"), said.count("BDAT"), said.count("MAIL")) == (1, 30, 30)
+        assert_arrived(mail, 30)
+
     def test_sixteen_threads_make_one_token_request(
         self, mail: MailStack, oauth: OAuthServer, sender: DeliveringSender
     ) -> None:

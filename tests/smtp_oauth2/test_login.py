@@ -55,7 +55,8 @@ def start(scripted_server: Callable[..., ScriptedServer], ca: Certificates) -> C
 
 def sender(server: ScriptedServer | MailStack, ca: Certificates, source: Any, **more: Any) -> SmtpSender:
     port = server.ports["google"] if isinstance(server, MailStack) else server.port
-    options = {"server": server.host, "port": port, "use_tls": True, "tls_mode": "starttls", **more}
+    # No connection is kept, so that every message logs in.
+    options = {"server": server.host, "port": port, "use_tls": True, "tls_mode": "starttls", "pool_idle": 0, **more}
     return SmtpSender(SmtpSettings(ca_file=ca.ca_file, **options), "mine", OAuth2Login(MAILBOX, source))
 
 

@@ -12,7 +12,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import attrs
@@ -245,11 +245,13 @@ Step = bytes | Silence | Stall | Read | Close | Reset | Pause | Drip | Endless
 """What a server does; octets go out as they are, in one write."""
 Action = Step | tuple[Step, ...]
 """What happens at one occurrence of a moment; a tuple is done in its order."""
-Script = Mapping[str, Action | list[Action]]
+Decide = Callable[[str], Action | None]
+"""Chooses the action by the command or by the body; None goes well."""
+Script = Mapping[str, Action | list[Action] | Decide]
 """Moments and what to do at them. A list has one action for each occurrence. What it does not name goes well."""
 
 _SIMPLE = ("EHLO", "HELO", "MAIL", "RCPT", "NOOP", "RSET")
-_MOMENTS = {*_SIMPLE, "greeting", "TLS", "STARTTLS", "AUTH", "DATA", "body", ".", "QUIT"}
+_MOMENTS = {*_SIMPLE, "greeting", "TLS", "STARTTLS", "AUTH", "DATA", "body", ".", "chunk", "BDAT", "QUIT"}
 
 
 class ScriptedServer:
@@ -263,8 +265,11 @@ class ScriptedServer:
     - `TLS`: in place of the handshake, after which the connection ends;
     - `AUTH`: the command, and each further line of the dialogue after a 334;
     - `body`: the first octets of a message have come;
-    - `.`: the message has ended.
+    - `.`: the message has ended;
+    - `chunk`: a BDAT command has come, and perhaps some of its chunk;
+    - `BDAT`: the chunk of a BDAT command has come as a whole.
 
+    It keeps the order of commands: without a sender or a recipient it answers 503, and to MAIL within a transaction.
     A reply to STARTTLS that begins with 220 switches to TLS; a reply to DATA with a line of code 354 begins the body.
 
     Args:
@@ -275,9 +280,14 @@ class ScriptedServer:
         extensions_in_tls: The same once TLS is on; None is no difference.
         receive_buffer: Octets of the socket's receive buffer; a small one makes a client's writes block early.
         host: Where to listen.
+        hold: Collect replies, and send them when nothing more has come for so many seconds. None sends each at once.
+        swallows: Take the chunk of a BDAT that is refused; False goes on with it as if it were commands.
+        lost_after: For each connection in its order, after how many replies, the greeting counted, it is closed.
     """
 
     EXTENSIONS = ("SIZE 33554432", "8BITMIME", "SMTPUTF8", "AUTH PLAIN LOGIN")
+    PIPELINING = (*EXTENSIONS, "PIPELINING")
+    CHUNKING = (*PIPELINING, "CHUNKING")
 
     def __init__(
         self,
@@ -289,13 +299,20 @@ class ScriptedServer:
         extensions_in_tls: Sequence[str] | None = None,
         receive_buffer: int | None = None,
         host: str = _HOST,
+        hold: float | None = None,
+        swallows: bool = True,
+        lost_after: Sequence[int] = (),
     ) -> None:
         script = dict(script or {})
         assert script.keys() <= _MOMENTS, f"no such moment: {script.keys() - _MOMENTS}"
         self.commands: list[str] = []
         """Every line outside of bodies, without its line end; octets that are not UTF-8 are escaped."""
         self.bodies: list[bytes] = []
-        """Every body that was ended with a dot, dot-stuffed as it came, without that dot."""
+        """Every body as it came: dot-stuffed and without the final dot, or the octets of a chunk."""
+        self.taken: list[bytes] = []
+        """Those of the bodies that had a recipient and were not refused, whether or not the client got to know that."""
+        self.groups: list[bytes] = []
+        """With `hold`: what came between two times that replies were sent, so its length counts the turnarounds."""
         self.connections = 0
         self.tls_failures: list[OSError] = []
         """How handshakes failed, seen from here; `ssl.SSLError` is an OSError."""
@@ -305,9 +322,12 @@ class ScriptedServer:
         self.extensions = tuple(extensions)
         self.extensions_in_tls = self.extensions if extensions_in_tls is None else tuple(extensions_in_tls)
         self.ended = threading.Event()
+        self.hold = hold
+        self.swallows = swallows
+        self.lost_after = [*lost_after]
         self._octets = bytearray()
         self._script: dict[str, list[Action]] = {}
-        self._always: dict[str, Action] = {}
+        self._always: dict[str, Action | Decide] = {}
         for moment, actions in script.items():
             if isinstance(actions, list):
                 self._script[moment] = [*actions]
@@ -365,11 +385,12 @@ class ScriptedServer:
             _join(dialogue.thread)
         return self
 
-    def action(self, moment: str) -> Action | None:
-        """Return what the script says for this occurrence; None if nothing."""
+    def action(self, moment: str, given: str = "") -> Action | None:
+        """Return what the script says for this occurrence, which is about `given`; None if nothing."""
         with self._lock:
             actions = self._script.get(moment)
-            return actions.pop(0) if actions else self._always.get(moment)
+            action = actions.pop(0) if actions else self._always.get(moment)
+            return action(given) if callable(action) else action
 
     def record(self, data: bytes) -> None:
         """Keep what came."""
@@ -391,6 +412,10 @@ class ScriptedServer:
                 self._dialogues[-1].thread.start()
 
 
+def _refuses(reply: bytes) -> bool:
+    return reply[:1] in {b"4", b"5"}
+
+
 class _Over(Exception):  # noqa: N818  it is no error
     """The dialogue is over."""
 
@@ -403,6 +428,11 @@ class _Dialogue:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self._buffer = bytearray()
+        self._held: list[bytes] = []
+        self._group = bytearray()
+        self._left = server.lost_after.pop(0) if server.lost_after else None
+        self._sender = False
+        self._recipients = 0
         self.thread = threading.Thread(target=self._run, name="ScriptedServer's dialogue")
 
     def interrupt(self) -> None:
@@ -424,16 +454,26 @@ class _Dialogue:
         while True:
             line = self._line()
             verb = line.partition(" ")[0].upper()
-            if verb in _SIMPLE:
+            if verb == "MAIL":
+                reply = self._act(verb, b"503 nested\r\n" if self._sender else b"250 ok\r\n", line)
+                self._sender = self._sender or not _refuses(reply)
+            elif verb == "RCPT":
+                reply = self._act(verb, b"250 ok\r\n" if self._sender else b"503 no sender\r\n", line)
+                self._recipients += not _refuses(reply)
+            elif verb in _SIMPLE:
                 self._act(verb, self._capabilities() if verb == "EHLO" else b"250 ok\r\n")
+                self._sender, self._recipients = False, 0
             elif verb == "STARTTLS":
                 if self._act(verb, b"220 go\r\n" if self._server.tls else b"502 not here\r\n").startswith(b"220"):
                     self._start_tls()
             elif verb == "AUTH":
                 self._authenticate(line)
             elif verb == "DATA":
-                if re.search(rb"^354", self._act(verb, b"354 go\r\n"), re.MULTILINE):
+                default = b"354 go\r\n" if self._recipients else b"503 no recipient\r\n"
+                if re.search(rb"^354", self._act(verb, default), re.MULTILINE):
                     self._take_body()
+            elif verb == "BDAT":
+                self._take_chunk(int(line.split()[1]))
             elif verb == "QUIT":
                 self._act(verb, b"221 bye\r\n")
                 return
@@ -447,6 +487,7 @@ class _Dialogue:
             self._perform(action)
             raise _Over
         assert server.tls is not None
+        self._flush()
         self._buffer.clear()
         self._sock = server.tls.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         if server.ended.is_set():  # the interruption may have missed the new socket
@@ -474,6 +515,7 @@ class _Dialogue:
 
     def _take_body(self) -> None:
         if not self._buffer:
+            self._flush()
             self._receive()
         self._act("body", b"")
         searched = 0
@@ -481,13 +523,39 @@ class _Dialogue:
             searched = max(0, len(self._buffer) - len(b"\r\n.\r"))
             self._receive()
         end = 0 if self._buffer.startswith(b".\r\n") else end + len(b"\r\n")
-        self._server.bodies.append(bytes(self._buffer[:end]))
+        body = bytes(self._buffer[:end])
         del self._buffer[: end + len(b".\r\n")]
-        self._act(".", b"250 2.0.0 taken\r\n")
+        self._judge(".", body)
 
-    def _act(self, moment: str, default: bytes) -> bytes:
+    def _take_chunk(self, size: int) -> None:
+        self._act("chunk", b"")
+        if not self._server.swallows:
+            action = self._server.action("BDAT")
+            assert action is not None, "the script does not say how the chunk is refused"
+            self._sender, self._recipients = False, 0
+            self._perform(action)
+            return
+        while len(self._buffer) < size:
+            self._receive()
+        body = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._judge("BDAT", body)
+
+    def _judge(self, moment: str, body: bytes) -> None:
+        """Say what becomes of a message. It is kept before that, so that a lost reply changes nothing."""
+        server = self._server
+        server.bodies.append(body)
+        action = server.action(moment, body.decode("utf-8", "replace"))
+        if action is None:
+            action = b"250 2.0.0 taken\r\n" if self._recipients else b"503 no recipient\r\n"
+        if self._recipients and not (isinstance(action, bytes) and _refuses(action)):
+            server.taken.append(body)
+        self._sender, self._recipients = False, 0
+        self._perform(action)
+
+    def _act(self, moment: str, default: bytes, given: str = "") -> bytes:
         """Do what the script says, or send the default; return the octets that were sent."""
-        action = self._server.action(moment)
+        action = self._server.action(moment, given)
         return self._perform(default if action is None else action)
 
     def _perform(self, action: Action) -> bytes:
@@ -498,6 +566,8 @@ class _Dialogue:
 
     def _do(self, step: Step) -> None:
         ended = self._server.ended
+        if not isinstance(step, bytes):
+            self._flush()
         match step:
             case bytes():
                 self._send(step)
@@ -526,11 +596,34 @@ class _Dialogue:
                     self._send(step.data)
 
     def _send(self, data: bytes) -> None:
-        if data:
+        if not data:
+            return
+        if self._left == 0:
+            self._do(Close())
+        if self._left is not None:
+            self._left -= 1
+        if self._server.hold is None:
             self._sock.sendall(data)
+        else:
+            self._held.append(data)
+
+    def _flush(self) -> None:
+        """Send what was held back."""
+        if self._held:
+            held, self._held = self._held, []
+            self._server.groups.append(bytes(self._group))
+            self._group.clear()
+            self._sock.sendall(b"".join(held))
+
+    def _flush_in_silence(self) -> None:
+        """Send what was held back, if the client seems to wait for it."""
+        hold = self._server.hold
+        if hold is not None and not select.select([self._sock], [], [], hold)[0]:
+            self._flush()
 
     def _line(self) -> str:
         while b"\n" not in self._buffer:
+            self._flush_in_silence()
             self._receive()
         line, _, self._buffer = self._buffer.partition(b"\n")
         text = line.removesuffix(b"\r").decode("utf-8", "backslashreplace")
@@ -542,4 +635,5 @@ class _Dialogue:
         if not data:
             raise _Over
         self._buffer += data
+        self._group += data
         self._server.record(data)

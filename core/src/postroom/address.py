@@ -14,6 +14,8 @@ from postroom.injection import check_text
 
 # Blanks of other scripts may stand bare (RFC 6532), but nobody could see them; they are quoted like a space.
 _ATEXT = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\s\x00-\x7f])"
+# One bare address without anything special: what most texts are.
+_PLAIN = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]+)")
 _DOT_ATOM = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -106,6 +108,8 @@ class Address:
             MailMessageError: An item is not a mailbox.
         """
         check_text(text, "an address")
+        if plain := _PLAIN.fullmatch(text):
+            return (cls(*plain.groups()),)
         return tuple(cls._parse_one(item) for item in _split(text) if item)
 
     @classmethod

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-import attrs
-
 from postroom.address import Address
 from postroom.batch import Result, in_order
 from postroom.errors import MailError, MailMessageError, MailRecipientsError, MailSendError
-from postroom.message import MailMessage
+from postroom.message import MailMessage, with_sender
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
@@ -38,13 +36,13 @@ class Delivery:
         self._transport = transport
         self._provider = provider
         self._registry = registry
-        self._default_from = default_from
+        self._default: Address | MailMessageError | None = None
         try:
-            if default_from:
-                Address.parse(default_from)
+            self._default = Address.parse(default_from) if default_from else None
         except MailMessageError as error:
             # Not an error yet: an application that names a sender in every message never needs the default.
             _log.warning("%s: MAIL_DEFAULT_SEND_FROM cannot be a sender: %s", provider.name, error)
+            self._default = error
 
     @property
     def provider(self) -> str:
@@ -155,12 +153,11 @@ class Delivery:
         return message
 
     def _with_default_sender(self, message: MailMessage) -> MailMessage:
-        if not self._default_from:
+        if self._default is None:
             raise MailMessageError("the message has no sender: set from_, or MAIL_DEFAULT_SEND_FROM for all messages")
-        try:
-            return attrs.evolve(message, from_=self._default_from)
-        except MailMessageError as error:
-            raise MailMessageError(f"MAIL_DEFAULT_SEND_FROM: {error}") from None
+        if isinstance(self._default, MailMessageError):
+            raise MailMessageError(f"MAIL_DEFAULT_SEND_FROM: {self._default}")
+        return with_sender(message, self._default)
 
     def _offer(self, message: MailMessage) -> Receipt:
         with self._guard(Outcome.UNKNOWN):

@@ -31,6 +31,8 @@ def check_text(value: str, where: str, *, tab: bool = False) -> str:
     """
     if not isinstance(value, str):
         raise MailMessageError(f"{where} must be text, not {type(value).__name__}")
+    if value.isascii() and value.isprintable() and "=?" not in value:
+        return value  # nearly all there is
     if found := (_CONTROL_BUT_TAB if tab else _CONTROL).search(value):
         raise MailMessageError(f"{where} contains a control character ({found[0]!a} at position {found.start()})")
     if "=?" in value and _hides_line_end(value):
@@ -40,6 +42,8 @@ def check_text(value: str, where: str, *, tab: bool = False) -> str:
 
 def check_unicode(value: str, where: str) -> str:
     """Return `value` if it can be encoded as UTF-8, else raise `MailMessageError` that names `where`."""
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError as error:

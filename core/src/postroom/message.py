@@ -42,7 +42,9 @@ _KEY = re.compile(r"[!-~]{1,256}")
 def _addresses(value: AddressLike | Iterable[AddressLike] | None) -> tuple[Address, ...]:
     if value is None:
         return ()
-    items = [value] if isinstance(value, str | Address) else value
+    if isinstance(value, str):
+        return Address.parse_list(value)
+    items = [value] if isinstance(value, Address) else value
     return tuple(
         address for item in items for address in ([item] if isinstance(item, Address) else Address.parse_list(item))
     )
@@ -147,6 +149,15 @@ class MailMessage:
     def recipients(self) -> tuple[str, ...]:
         """The bare addresses of everybody in to, cc and bcc, in that order, each once."""
         return tuple(dict.fromkeys(address.spec for address in (*self.to, *self.cc, *self.bcc)))
+
+
+def with_sender(message: MailMessage, sender: Address) -> MailMessage:
+    """Return the same message from `sender`. What has been checked is not checked again."""
+    made = object.__new__(MailMessage)
+    for field in attrs.fields(MailMessage):
+        object.__setattr__(made, field.name, getattr(message, field.name))
+    object.__setattr__(made, "from_", sender)
+    return made
 
 
 def _check_type(value: object, expected: type, where: str) -> None:

@@ -1,8 +1,9 @@
 """The transport of `smtp-oauth2`: an `SmtpSender` whose connection test explains a refused token."""
 
 import logging
+from collections.abc import Iterable, Iterator
 
-from postroom import MailAuthError, MailMessage, Receipt
+from postroom import MailAuthError, MailError, MailMessage, Receipt
 from postroom_smtp import microsoft
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp_oauth2 import claims
@@ -25,6 +26,10 @@ class OAuth2Sender:
     def deliver(self, message: MailMessage) -> Receipt:
         """Offer the message once."""
         return self._smtp.deliver(message)
+
+    def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
+        """Offer messages over one connection, several at a time where the server allows it."""
+        return self._smtp.deliver_many(messages)
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""

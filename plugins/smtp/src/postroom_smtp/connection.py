@@ -4,6 +4,7 @@ import contextlib
 import socket
 import ssl
 import time
+from collections import deque
 from typing import Any, Self
 
 _LONGEST_LINE = 8192  # octets; RFC 5321 section 4.5.3.1.5 says 512, real servers say more
@@ -20,15 +21,23 @@ class Deadline:
         """Return the moment `seconds` from now, or the deadline if that comes first."""
         return min(time.monotonic() + seconds, self._end)
 
+    def left(self) -> float:
+        """Return the seconds until then, not less than 0."""
+        return max(0.0, self._end - time.monotonic())
+
 
 class Connection:
-    """A connected socket. Every method raises `OSError`, of which `TimeoutError` is one, and knows nothing of SMTP."""
+    """A connected socket. Every method raises `OSError`, of which `TimeoutError` is one, and knows nothing of SMTP.
+
+    `deadline` is that of the send that has the connection now.
+    """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self.deadline = deadline
         self.encrypted = False
         self._sock = sock
-        self._buffer = bytearray()
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
 
     @classmethod
     def open(cls, host: str, port: int, timeout: float, deadline: Deadline) -> Self:
@@ -54,10 +63,17 @@ class Connection:
         """Our own address on this connection."""
         return str(self._sock.getsockname()[0])
 
-    def start_tls(self, context: ssl.SSLContext, hostname: str, timeout: float) -> None:
-        """Put TLS on the connection and verify the server as `context` says."""
+    @property
+    def tls_session(self) -> ssl.SSLSession | None:
+        """What a later connection to the same server may resume. With TLS 1.3 it comes with the first data."""
+        return self._sock.session if isinstance(self._sock, ssl.SSLSocket) else None
+
+    def start_tls(
+        self, context: ssl.SSLContext, hostname: str, timeout: float, resume: ssl.SSLSession | None = None
+    ) -> None:
+        """Put TLS on the connection and verify the server as `context` says. `resume` is of an earlier connection."""
         self._sock.settimeout(_left(self.deadline.after(timeout)))
-        self._sock = context.wrap_socket(self._sock, server_hostname=hostname)
+        self._sock = context.wrap_socket(self._sock, server_hostname=hostname, session=resume)
         self.encrypted = True
 
     def write(self, data: bytes, timeout: float) -> None:
@@ -69,14 +85,12 @@ class Connection:
 
     def read_line(self, until: float) -> bytes:
         """Return the next line without its line end; `until` is a moment on the monotonic clock."""
-        while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > _LONGEST_LINE:
+        while not self._lines:
+            if len(self._rest) > _LONGEST_LINE:
                 raise ConnectionError("the server sends a line without end")
             self._sock.settimeout(_left(until))
             self._receive()
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line.removesuffix(b"\r")
+        return self._lines.popleft().removesuffix(b"\r")
 
     def has_input(self) -> bool:
         """Return True if the server has sent something that nobody has read. Does not wait.
@@ -84,11 +98,11 @@ class Connection:
         Raises:
             ConnectionError: The server has closed the connection.
         """
-        if not self._buffer:
+        if not self._lines and not self._rest:
             self._sock.settimeout(0)
             with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
                 self._receive()
-        return bool(self._buffer)
+        return bool(self._lines or self._rest)
 
     def close(self) -> None:
         """Close the socket, whatever state it is in."""
@@ -98,7 +112,8 @@ class Connection:
         data = self._sock.recv(4096)
         if not data:
             raise ConnectionError("the server closed the connection")
-        self._buffer += data
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._lines.extend(lines)
 
 
 def _connect(sock: socket.socket, address: Any, timeout: float) -> socket.socket:

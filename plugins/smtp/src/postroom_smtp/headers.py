@@ -7,12 +7,15 @@ characters already.
 """
 
 import binascii
+import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
 from postroom import Address
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LINE = 76  # characters if a line holds an encoded word, RFC 2047 section 2; RFC 5322 would like 78 for the others
 _LONGEST_RUN = 900  # a run without a space cannot be folded, and a line holds 998
 _Q_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!*+-/")  # RFC 2047 section 5 (3)
@@ -30,7 +33,17 @@ def text(name: str, value: str) -> str:
 
 def verbatim(name: str, value: str) -> str:
     """Write an ASCII value as it is, folded only where it has a blank: a URL or a message id stays whole."""
+    line = f"{name}: {value.strip()}"
+    if len(line) <= _LINE and line[-1] != " ":
+        return f"{line}\r\n"
     return _fold(name, re.findall(r"[ \t]+[^ \t]+", f" {value.strip()}"))
+
+
+def date(moment: datetime.datetime) -> str:
+    """Write the Date header, in UTC (RFC 5322 section 3.3), in English whatever the locale is."""
+    utc = moment.astimezone(datetime.UTC)
+    day, month = _DAYS[utc.weekday()], _MONTHS[utc.month - 1]
+    return f"Date: {day}, {utc.day:02} {month} {utc.year:04} {utc.hour:02}:{utc.minute:02}:{utc.second:02} +0000\r\n"
 
 
 def addresses(name: str, mailboxes: Iterable[Address]) -> str:
@@ -115,8 +128,11 @@ def _has_long_run(value: str) -> bool:
     return len(value) > _LONGEST_RUN and any(len(run) > _LONGEST_RUN for run in re.findall(r" *[^ ]+", value))
 
 
-def _fold(name: str, words: Iterable[str]) -> str:
+def _fold(name: str, words: list[str]) -> str:
     """Join words, each with its leading blanks, into lines of at most 76 characters where that is possible."""
+    whole = f"{name}:{''.join(words)}"
+    if len(whole) <= _LINE:
+        return f"{whole}\r\n"
     lines = [name + ":"]
     for word in words:
         # The first word follows the name: a line of nothing but the name upsets some receivers.

@@ -5,9 +5,6 @@ without the levels that would hold one part. The same message always gives the s
 addresses needs an 8-bit transport.
 """
 
-import binascii
-import datetime
-import email.utils
 import hashlib
 import re
 
@@ -15,13 +12,12 @@ import attrs
 
 from postroom import Attachment, MailMessage
 from postroom_smtp import headers
+from postroom_smtp.content import Content
+from postroom_smtp.encodings import base64_lines, fits_quoted_printable, is_7bit, quoted_printable
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_LONG_LINE = re.compile(rb"^[^\r\n]{999}", re.MULTILINE)  # RFC 5322 section 2.1.1
-_NOT_7BIT = re.compile(rb"[^\t\r\n -~]")
 # "=_" can stand in neither base64 nor quoted-printable, so a boundary that begins with it is never part of a body.
 _BOUNDARY_MARK = "=_"
-_BASE64_LINE = 76  # characters, RFC 2045 section 6.8
 
 
 @attrs.frozen
@@ -32,16 +28,16 @@ class _Part:
     body: list[bytes]
 
 
-def render(message: MailMessage) -> bytes:
+def render(message: MailMessage) -> Content:
     """Return the message as it goes on the wire, before dot-stuffing; it ends with CRLF. `from_` must be set.
 
     Bcc is in no header. A non-ASCII local part appears as UTF-8 (RFC 6532).
     """
     content = _content(message)
-    pieces = [_head(message).encode(), content.headers.encode(), b"\r\n", *content.body]
+    pieces = [f"{_head(message)}{content.headers}\r\n".encode(), *content.body]
     if not pieces[-1].endswith(b"\r\n"):
         pieces.append(b"\r\n")
-    return b"".join(pieces)
+    return Content(tuple(pieces))
 
 
 def _head(message: MailMessage) -> str:
@@ -52,7 +48,7 @@ def _head(message: MailMessage) -> str:
         headers.addresses("Cc", message.cc) if message.cc else "",
         headers.addresses("Reply-To", message.reply_to) if message.reply_to else "",
         headers.text("Subject", message.subject),
-        headers.verbatim("Date", email.utils.format_datetime(message.date.astimezone(datetime.UTC))),
+        headers.date(message.date),
         headers.verbatim("Message-ID", message.message_id),
         *(
             headers.verbatim(name, value) if value.isascii() else headers.text(name, value)
@@ -64,14 +60,17 @@ def _head(message: MailMessage) -> str:
 
 
 def _content(message: MailMessage) -> _Part:
+    bodies = [] if message.text is None else [_text(message.text, "plain")]
+    if message.html is not None:
+        bodies.append(_text(message.html, "html"))
+    if len(bodies) == 1 and not message.attachments:
+        return bodies[0]
     boundary = _BOUNDARY_MARK + hashlib.sha256(message.id.encode()).hexdigest()[:24]
     inline = [_attachment(each, boundary) for each in message.attachments if each.inline]
     others = [_attachment(each, boundary) for each in message.attachments if not each.inline]
-    bodies = [] if message.text is None else [_text(message.text, "plain")]
     if message.html is not None:
-        html = [_text(message.html, "html"), *inline]
         # RFC 2387 section 3.1 demands the type.
-        bodies.append(_multipart('related; type="text/html"', f"{boundary}_r", html))
+        bodies[-1] = _multipart('related; type="text/html"', f"{boundary}_r", [bodies[-1], *inline])
     else:
         others = inline + others
     return _multipart("mixed", f"{boundary}_m", [_multipart("alternative", f"{boundary}_a", bodies), *others])
@@ -89,55 +88,35 @@ def _multipart(subtype: str, boundary: str, parts: list[_Part]) -> _Part:
 
 
 def _text(text: str, subtype: str) -> _Part:
-    data = _LINE_END.sub("\r\n", text).encode()
-    if _is_7bit(data) and _BOUNDARY_MARK.encode() not in data:
-        encoding = "7bit"
-    elif _mostly_ascii(data):
-        encoding, data = "quoted-printable", _quoted_printable(data)
+    data = (_LINE_END.sub("\r\n", text) if "\r" in text else text.replace("\n", "\r\n")).encode()
+    if is_7bit(data) and _BOUNDARY_MARK.encode() not in data:
+        encoding, body = "7bit", [data]
+    elif fits_quoted_printable(data):
+        encoding, body = "quoted-printable", [quoted_printable(data)]
     else:
-        encoding, data = "base64", _base64(data)
+        encoding, body = "base64", base64_lines(data)
     kind = f"Content-Type: text/{subtype}; charset=utf-8\r\n"
-    return _Part(f"{kind}Content-Transfer-Encoding: {encoding}\r\n", [data])
+    return _Part(f"{kind}Content-Transfer-Encoding: {encoding}\r\n", body)
 
 
 def _attachment(attachment: Attachment, boundary: str) -> _Part:
-    kind, encoding, data = _encoded(attachment, boundary)
+    kind, encoding, body = _encoded(attachment, boundary)
     lines = [
         f"Content-Type: {kind}\r\n",
         f"Content-Transfer-Encoding: {encoding}\r\n",
         headers.disposition("inline" if attachment.inline else "attachment", attachment.filename),
         f"Content-ID: <{attachment.content_id}>\r\n" if attachment.content_id else "",
     ]
-    return _Part("".join(lines), [data])
+    return _Part("".join(lines), body)
 
 
-def _encoded(attachment: Attachment, boundary: str) -> tuple[str, str, bytes]:
+def _encoded(attachment: Attachment, boundary: str) -> tuple[str, str, list[bytes]]:
     """Return the content type, the transfer encoding, and the content in that encoding."""
     kind = attachment.content_type
     if kind.lower().startswith("message/"):
         # RFC 2046 section 5.2.1 forbids base64 here. What 7bit cannot hold travels as an ordinary file.
         data = re.sub(rb"\r\n|\r|\n", b"\r\n", attachment.content)
-        if _is_7bit(data) and boundary.encode() not in data:
-            return kind, "7bit", data
+        if is_7bit(data) and boundary.encode() not in data:
+            return kind, "7bit", [data]
         kind = "application/octet-stream"
-    return kind, "base64", _base64(attachment.content)
-
-
-def _is_7bit(data: bytes) -> bool:
-    return not _NOT_7BIT.search(data) and not _LONG_LINE.search(data)
-
-
-def _mostly_ascii(data: bytes) -> bool:
-    """Return True if quoted-printable, 3 octets for each non-ASCII one, is shorter than base64, 4 for 3."""
-    return len(data.translate(None, bytes(range(128)))) * 6 < len(data)
-
-
-def _quoted_printable(data: bytes) -> bytes:
-    # Line by line, because binascii guesses the line end of soft breaks, and a blank before a line end makes a line of
-    # 77 characters.
-    return b"\r\n".join(binascii.b2a_qp(line).replace(b"\n", b"\r\n") for line in data.split(b"\r\n"))
-
-
-def _base64(data: bytes) -> bytes:
-    encoded = binascii.b2a_base64(data, newline=False)
-    return b"\r\n".join([encoded[i : i + _BASE64_LINE] for i in range(0, len(encoded), _BASE64_LINE)])
+    return kind, "base64", base64_lines(attachment.content)

@@ -1,37 +1,31 @@
-"""The transport of every SMTP provider: one connection for each message, one verdict."""
+"""The transport of every SMTP provider: a pool of sessions, one verdict for each message."""
 
-import contextlib
-import functools
 import ipaddress
 import logging
-import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 
-from postroom import MailError, MailMessage, MailMessageError, MailTimeoutError, Receipt
-from postroom_smtp import tls
-from postroom_smtp.connection import Connection, Deadline
-from postroom_smtp.failures import Stage, from_exception
-from postroom_smtp.mime import render
+from postroom import MailError, MailMessage, MailTimeoutError, Receipt
+from postroom_smtp.connection import Deadline
+from postroom_smtp.dial import Dialler, Login
+from postroom_smtp.failures import Stage
+from postroom_smtp.job import Job
+from postroom_smtp.pool import Pool
 from postroom_smtp.replies import ProtocolError
-from postroom_smtp.session import Session, Timeouts
+from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
-from postroom_smtp.transaction import Envelope, transact
+from postroom_smtp.stream import Stream
 
 _log = logging.getLogger("postroom.smtp.sender")
 
-Login = Callable[[Session], None]
-"""Logs in on a session that is ready for it, or raises `MailAuthError`."""
-
 
 class SmtpSender:
-    """A `Transport` over SMTP.
+    """A `Transport` over SMTP. Safe to share between threads and greenlets, and across a fork.
 
     Args:
         settings: Where and how to connect.
         provider: Name of the provider, for receipts.
         login: How to log in; None does not.
-        connections: How many connections to have at a time; a further message waits for its turn. None: no limit.
+        connections: How many connections at a time the server takes at most; None: as many as `pool_size` says.
     """
 
     def __init__(
@@ -39,12 +33,10 @@ class SmtpSender:
     ) -> None:
         self._settings = settings
         self._provider = provider
-        self._login = login
-        self._peer = f"{settings.server}:{settings.port}"
-        seconds = settings.timeout
-        self._timeouts = Timeouts() if seconds is None else Timeouts(seconds, seconds, seconds)
-        self._connections = connections
-        self._turns = threading.BoundedSemaphore(connections) if connections else None
+        self._dialler = Dialler(settings, login)
+        self._peer = self._dialler.peer
+        self._size = min(settings.pool_size, connections or settings.pool_size)
+        self._pool = Pool(self._dialler.open, self._size, settings.pool_idle, settings.pool_max_messages)
         if settings.mode == "none" and login is not None and not _is_local(settings.server):
             _log.warning(
                 "%s: the login goes to %s in plain text; set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true",
@@ -55,25 +47,32 @@ class SmtpSender:
             _log.warning("%s: SMTP_TLS_VERIFY=false trusts whoever answers for %s", provider, self._peer)
 
     def deliver(self, message: MailMessage) -> Receipt:
-        """Offer the message once, on a connection of its own.
+        """Offer the message, over a connection of the pool.
+
+        A kept connection may be dead without a sign of it. If it fails before the whole message has left, the message
+        is offered once more, over a new one.
 
         Raises:
             MailMessageError: The server's limits rule it out.
-            MailSendError: With the stage that failed; `UNKNOWN` if that was the final reply.
+            MailSendError: With the stage that failed; `UNKNOWN` if the message had left.
         """
-        if message.from_ is None:
-            raise MailMessageError("the message has no sender: set from_")
-        envelope = Envelope(message.from_.spec, message.recipients)
-        content = render(message)
-        with self._session(message.message_id) as session:
-            accepted = transact(session, envelope, content)
-        return Receipt(
-            message_id=message.message_id,
-            provider=self._provider,
-            provider_id=accepted.reply.text or None,
-            accepted=tuple(address for address in envelope.recipients if address not in accepted.refused),
-            refused=accepted.refused,
+        job = self._job(message)
+        deadline = Deadline(self._settings.deadline)
+        while job.result is None:
+            self._attempt(job, self._take(deadline, new=job.attempts > 0))
+        if isinstance(job.result, MailError):
+            raise job.result
+        return job.result
+
+    def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
+        """Offer messages over one connection, several at a time where the server allows it."""
+        seconds = self._settings.deadline
+        stream = Stream(
+            self._pool,
+            take=lambda new: self._take(Deadline(seconds), new=new),
+            renew=lambda session: session.begin(Deadline(seconds)),
         )
+        return stream.run(map(self._job, messages))
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""
@@ -85,53 +84,41 @@ class SmtpSender:
         Raises:
             MailSendError: One of it failed.
         """
-        with self._session(None):
-            pass
+        self._pool.give(self._take(Deadline(self._settings.deadline), new=True))
 
     def close(self) -> None:
-        """Do nothing: no connection outlives its message."""
+        """Close the connections that are not in use."""
+        self._pool.close()
 
-    @functools.cached_property
-    def _context(self) -> ssl.SSLContext:
-        # Loading the system's CAs costs 25 ms, so it happens once, and not at boot.
-        return tls.context(self._settings.ca_file, self._settings.tls_verify)
+    def _job(self, message: MailMessage) -> Job:
+        return Job(message, self._provider, self._settings.mode)
 
-    @contextlib.contextmanager
-    def _session(self, message_id: str | None) -> Iterator[Session]:
-        """Open a session that is ready for a message; whatever breaks in it becomes the error for its stage."""
-        settings, stage = self._settings, Stage.CONNECT
-        context = self._context if settings.mode != "none" else None
-        deadline = Deadline(settings.deadline)
-        session: Session | None = None
-        if self._turns is not None and not self._turns.acquire(timeout=settings.deadline):
+    def _attempt(self, job: Job, session: Session) -> None:
+        good = False
+        try:
+            job.begin(session)
+            if job.in_flight:
+                job.finish()
+            good = True
+        except (OSError, ProtocolError) as error:
+            job.broken(error, session)
+        finally:
+            (self._pool.give if good else self._pool.drop)(session)
+
+    def _take(self, deadline: Deadline, *, new: bool) -> Session:
+        try:
+            session = self._pool.take(deadline, new=new)
+        except MailError:  # first: MailTimeoutError is a TimeoutError
+            raise
+        except TimeoutError:
             raise MailTimeoutError(
                 f"no connection to {self._peer} became free in time",
-                remedy=f"It takes {self._connections} at a time: send less at once",
-                stage=str(stage),
+                remedy=f"It takes {self._size} at a time: send less at once, or set SMTP_POOL_SIZE",
+                stage=str(Stage.CONNECT),
                 transient=True,
-            )
-        try:
-            connection = Connection.open(settings.server, settings.port, self._timeouts.connect, deadline)
-            session = Session(self._peer, self._timeouts, connection)
-            if context is not None and settings.mode == "implicit":
-                session.wrap(context, settings.server)
-            session.greet(settings.local_hostname)
-            if context is not None and settings.mode == "starttls":
-                session.start_tls(context, settings.server, settings.local_hostname)
-            if self._login is not None:
-                self._login(session)
-            yield session
-            session.quit()
-        except MailError:  # first: MailTimeoutError is an OSError
-            raise
-        except (OSError, ProtocolError) as error:
-            stage = session.stage if session is not None else stage
-            raise from_exception(error, stage, self._peer, settings.mode, message_id) from error
-        finally:
-            if session is not None:
-                session.close()
-            if self._turns is not None:
-                self._turns.release()
+            ) from None
+        session.begin(deadline)
+        return session
 
 
 def _is_local(server: str) -> bool:

@@ -1,20 +1,21 @@
 """One SMTP dialogue up to the login: greeting, EHLO, STARTTLS, and the way every command goes (RFC 5321, RFC 3207)."""
 
 import contextlib
-import functools
 import logging
 import re
-import socket
 import ssl
+import time
 
 import attrs
 
 from postroom import MailConnectionError
-from postroom_smtp.connection import Connection
+from postroom_smtp import names
+from postroom_smtp.connection import Connection, Deadline
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import ProtocolError, Reply, clean, read_reply
 
 _log = logging.getLogger("postroom.smtp.session")
+_FORBIDDEN = re.compile(r"[\r\n\x00]")
 _NO_EHLO = (500, 502, 504)  # RFC 5321 section 3.2: such a server may still know HELO
 
 
@@ -29,9 +30,9 @@ class Timeouts:
 
 
 class Session:
-    """A dialogue with one server, one command and one reply at a time.
+    """A dialogue with one server.
 
-    `stage` always says how far it has come, so that whoever catches an exception knows what became of the message.
+    `stage` says how far the last command has come, so that whoever catches an exception knows what failed.
     """
 
     def __init__(self, peer: str, timeouts: Timeouts, connection: Connection) -> None:
@@ -39,6 +40,17 @@ class Session:
         self.timeouts = timeouts
         self.stage = Stage.GREETING
         self.extensions: dict[str, str] = {}
+        """What the last EHLO offered, by keyword in capitals."""
+        self.messages = 0
+        """How many messages have been offered."""
+        self.reused = False
+        """True once the session has been kept between two messages."""
+        self.needs_reset = False
+        """True if a message was given up, so that RSET must come before the next one."""
+        self.closing = False
+        """True if the server has said that it closes the connection (421)."""
+        self.used_at = time.monotonic()
+        """When the last reply came, on the monotonic clock."""
         self._connection = connection
         self._hidden: list[str] = []
 
@@ -47,13 +59,32 @@ class Session:
         """True once TLS is on."""
         return self._connection.encrypted
 
+    @property
+    def tls_session(self) -> ssl.SSLSession | None:
+        """What a later session may resume."""
+        return self._connection.tls_session
+
+    @property
+    def pipelines(self) -> bool:
+        """True if commands may go before the replies to earlier ones are in (RFC 2920)."""
+        return "PIPELINING" in self.extensions
+
+    @property
+    def chunks(self) -> bool:
+        """True if a message may go by BDAT (RFC 3030)."""
+        return "CHUNKING" in self.extensions
+
+    def begin(self, deadline: Deadline) -> None:
+        """Give the session to a send that must be over by `deadline`."""
+        self._connection.deadline = deadline
+
     def greet(self, local_hostname: str | None) -> None:
         """Read the greeting and introduce ourselves.
 
         Raises:
             MailSendError: The server does not want us.
         """
-        reply = self._read(Stage.GREETING)
+        reply = self.read(Stage.GREETING)
         if not reply.positive:
             raise from_reply(reply, Stage.GREETING, self.peer)
         self.ehlo(local_hostname)
@@ -64,7 +95,7 @@ class Session:
         Raises:
             MailSendError: The server refuses EHLO, and HELO where that may help.
         """
-        name = local_hostname or own_name() or f"[{_literal(self._connection.local_address)}]"
+        name = local_hostname or names.own_name() or names.literal(self._connection.local_address)
         self.extensions = {}
         reply = self.command(Stage.EHLO, f"EHLO {name}")
         if reply.code in _NO_EHLO:
@@ -77,7 +108,13 @@ class Session:
             known = self.extensions.get(keyword.upper(), "")
             self.extensions[keyword.upper()] = f"{known} {parameters}".strip()
 
-    def start_tls(self, context: ssl.SSLContext, hostname: str, local_hostname: str | None) -> None:
+    def start_tls(
+        self,
+        context: ssl.SSLContext,
+        hostname: str,
+        local_hostname: str | None,
+        resume: ssl.SSLSession | None = None,
+    ) -> None:
         """Switch to TLS and say EHLO again, or fail: a session never goes on in plain text.
 
         Raises:
@@ -95,13 +132,13 @@ class Session:
             raise from_reply(reply, Stage.STARTTLS, self.peer)
         if self._connection.has_input():
             raise ProtocolError("text follows the reply to STARTTLS, perhaps injected")
-        self.wrap(context, hostname)
+        self.wrap(context, hostname, resume)
         self.ehlo(local_hostname)
 
-    def wrap(self, context: ssl.SSLContext, hostname: str) -> None:
+    def wrap(self, context: ssl.SSLContext, hostname: str, resume: ssl.SSLSession | None = None) -> None:
         """Do the TLS handshake."""
         self.stage = Stage.TLS
-        self._connection.start_tls(context, hostname, self.timeouts.connect)
+        self._connection.start_tls(context, hostname, self.timeouts.connect, resume)
         _log.debug("%s TLS is on", self.peer)
 
     def hide(self, secret: str) -> None:
@@ -121,13 +158,69 @@ class Session:
             ProtocolError: The reply is malformed, or the server had spoken unasked.
             OSError: The connection failed.
         """
-        if re.search(r"[\r\n\x00]", line):  # refused long before; the last lock on the door
-            raise ValueError("a command holds a line end")
         self.stage = stage
         self.expect_silence()
-        _log.debug("%s -> %s", self.peer, line if shown is None else shown)
-        self._connection.write(f"{line}\r\n".encode(), self.timeouts.command)
-        return self._read(stage)
+        self.send(stage, [line], shown=shown)
+        return self.read(stage)
+
+    def send(self, stage: Stage, lines: list[str], *, shown: str | None = None) -> None:
+        """Write commands at once. The replies are read later, one for each.
+
+        Args:
+            stage: Where the dialogue is from now on.
+            lines: Commands without their line ends.
+            shown: What the log shows in place of the first, if it holds a secret.
+
+        Raises:
+            OSError: The connection failed. The last octet has not left.
+        """
+        self.stage = stage
+        self.write(self.encode(lines, shown=shown))
+
+    def encode(self, lines: list[str], *, shown: str | None = None) -> bytes:
+        """Return commands as they go on the wire, where they go next, and log them."""
+        if any(_FORBIDDEN.search(line) for line in lines):  # refused long before; the last lock on the door
+            raise ValueError("a command holds a line end")
+        if _log.isEnabledFor(logging.DEBUG):
+            for line in lines if shown is None else [shown, *lines[1:]]:
+                _log.debug("%s -> %s", self.peer, line)
+        return "".join([f"{line}\r\n" for line in lines]).encode()
+
+    def write(self, data: bytes) -> None:
+        """Write octets of a message.
+
+        Raises:
+            OSError: The connection failed. The last octet has not left.
+        """
+        self._connection.write(data, self.timeouts.command)
+
+    def read(self, stage: Stage, timeout: float | None = None) -> Reply:
+        """Read the next reply, whatever it says.
+
+        Args:
+            stage: What it is the reply to.
+            timeout: Seconds for the whole reply; None takes those of the stage.
+
+        Raises:
+            ProtocolError: The reply is malformed.
+            OSError: The connection failed.
+        """
+        self.stage = stage
+        if timeout is None:
+            timeout = self.timeouts.final if stage is Stage.FINAL else self.timeouts.command
+        reply = read_reply(self._connection, timeout, self._hidden)
+        _log.debug("%s <- %s", self.peer, reply)
+        self.used_at = time.monotonic()
+        self.closing = self.closing or reply.code == 421
+        return reply
+
+    def has_input(self) -> bool:
+        """Return True if a reply has come. Does not wait.
+
+        Raises:
+            ConnectionError: The server has closed the connection.
+        """
+        return self._connection.has_input()
 
     def expect_silence(self) -> None:
         """Make sure that no reply is waiting: a surplus one would be taken for the answer to the next command.
@@ -135,37 +228,13 @@ class Session:
         Raises:
             MailSendError: The server is closing the connection (421).
             ProtocolError: It said something else.
+            ConnectionError: It has closed the connection.
         """
-        if self._connection.has_input():
-            reply = self._read(self.stage)
+        if self.has_input():
+            reply = self.read(self.stage)
             if reply.code == 421:
                 raise from_reply(reply, self.stage, self.peer)
             raise ProtocolError(f"a reply that nothing asked for: {reply}")
-
-    def write_body(self, data: bytes) -> None:
-        """Write the body, without the final dot.
-
-        Raises:
-            MailSendError: The server refused while it was being written.
-            OSError: The connection failed.
-        """
-        self.stage = Stage.BODY
-        try:
-            self._connection.write(data, self.timeouts.command)
-        except OSError:
-            # A server that refuses in the middle says why and hangs up; its words are worth more than ours.
-            with contextlib.suppress(OSError, ProtocolError):
-                self._raise_verdict()
-            raise
-        if self._connection.has_input():
-            self._raise_verdict()
-            raise ProtocolError("a reply before the end of the message")
-
-    def write_dot(self) -> Reply:
-        """Write the final dot and return the reply to the message. From its first byte on, the outcome is unknown."""
-        self.stage = Stage.FINAL
-        self._connection.write(b".\r\n", self.timeouts.command)
-        return self._read(Stage.FINAL)
 
     def quit(self) -> None:
         """Say good-bye without waiting for the answer; whatever goes wrong now changes nothing."""
@@ -175,27 +244,3 @@ class Session:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-
-    def _raise_verdict(self) -> None:
-        reply = read_reply(self._connection, min(1.0, self.timeouts.command), self._hidden)
-        if reply.code >= 400:
-            raise from_reply(reply, Stage.BODY, self.peer)
-
-    def _read(self, stage: Stage) -> Reply:
-        timeout = self.timeouts.final if stage is Stage.FINAL else self.timeouts.command
-        reply = read_reply(self._connection, timeout, self._hidden)
-        _log.debug("%s <- %s", self.peer, reply)
-        return reply
-
-
-@functools.cache
-def own_name() -> str | None:
-    """Return this host's name if it is a full one, looked up once; None if an address must stand for it."""
-    name = socket.gethostname()
-    if "." not in name:
-        name = socket.getfqdn(name)
-    return name if "." in name and re.fullmatch(r"[A-Za-z0-9.-]+", name) else None
-
-
-def _literal(address: str) -> str:
-    return f"IPv6:{address}" if ":" in address else address

@@ -45,6 +45,13 @@ class SmtpSettings(SenderSettings):
         default=None, metadata=setting("name to introduce ourselves with (EHLO); unset: this host's name")
     )
     deadline: float = attrs.field(default=180.0, metadata=setting("seconds that a whole send may take"))
+    pool_size: int = attrs.field(
+        default=4, metadata=setting("connections at a time; a further message waits (Exchange Online takes 3 at most)")
+    )
+    pool_idle: float = attrs.field(
+        default=8.0, metadata=setting("seconds to keep a connection for the next message; 0 keeps none")
+    )
+    pool_max_messages: int = attrs.field(default=100, metadata=setting("messages that go over one connection"))
     auth_type: str | None = attrs.field(
         default=None,
         metadata=setting("chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic, oauth2 is smtp-oauth2"),
@@ -70,3 +77,9 @@ class SmtpSettings(SenderSettings):
             yield "local_hostname", "local hostname must be a host name in ASCII or an address in [brackets]"
         if not 0 < self.deadline <= 86400:
             yield "deadline", "deadline must be more than 0 and at most 86400 seconds"
+        if self.pool_size < 1:
+            yield "pool_size", "pool size must be at least 1"
+        if self.pool_idle < 0:
+            yield "pool_idle", "pool idle must be 0 or more seconds"
+        if self.pool_max_messages < 1:
+            yield "pool_max_messages", "pool max messages must be at least 1"

@@ -1,11 +1,10 @@
 """What the factory returns: the provider's transport with everything around it that is the same for all providers."""
 
-import contextlib
 import copy
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 
 from postroom.address import Address
 from postroom.batch import Result, in_order
@@ -16,6 +15,8 @@ from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
 from postroom.sender import BatchTransport, Transport
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _log = logging.getLogger("postroom.delivery")
 
 
@@ -128,8 +129,7 @@ class Delivery:
         Raises:
             MailError: The provider cannot be reached or does not know us.
         """
-        with self._guard(Outcome.NOT_SENT):
-            self._transport.check_connection()
+        self._guarded(Outcome.NOT_SENT, self._transport.check_connection)
 
     def close(self) -> None:
         """Release connections. May be called more than once; a later send opens new ones."""
@@ -148,8 +148,7 @@ class Delivery:
             raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
         if message.from_ is None:
             message = self._with_default_sender(message)
-        with self._guard(Outcome.NOT_SENT):
-            self._provider.check(message)
+        self._guarded(Outcome.NOT_SENT, self._provider.check, message)
         return message
 
     def _with_default_sender(self, message: MailMessage) -> MailMessage:
@@ -160,11 +159,13 @@ class Delivery:
         return with_sender(message, self._default)
 
     def _offer(self, message: MailMessage) -> Receipt:
-        with self._guard(Outcome.UNKNOWN):
-            receipt: object = self._transport.deliver(message)
-            if not isinstance(receipt, Receipt):
-                raise TypeError(f"deliver returned {type(receipt).__name__}, not a Receipt")
-            return receipt
+        return self._guarded(Outcome.UNKNOWN, self._deliver, message)
+
+    def _deliver(self, message: MailMessage) -> Receipt:
+        receipt: object = self._transport.deliver(message)
+        if not isinstance(receipt, Receipt):
+            raise TypeError(f"deliver returned {type(receipt).__name__}, not a Receipt")
+        return receipt
 
     def _one_by_one(self, messages: Iterable[MailMessage]) -> Iterator[Result]:
         for message in messages:
@@ -181,11 +182,10 @@ class Delivery:
         else:
             self._registry.observe("postroom_message_failed", message=message, error=result)
 
-    @contextlib.contextmanager
-    def _guard(self, outcome: Outcome) -> Iterator[None]:
+    def _guarded(self, outcome: Outcome, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Let nothing but a `MailError` out of the provider; for anything else, `outcome` is what is known."""
         try:
-            yield
+            return call(*args, **kwargs)
         except MailSendError as error:
             error.provider = error.provider or self.provider
             raise

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import threading
+import queue
 import time
 import weakref
 from collections.abc import Callable
@@ -19,7 +19,9 @@ class _Share:
     """What one process has of a pool."""
 
     def __init__(self, size: int) -> None:
-        self.turns = threading.BoundedSemaphore(size)
+        self.turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(size):
+            self.turns.put(None)
         self.kept: list[Session] = []  # the last one was used last; its methods are atomic
         self.used: set[Session] = set()
 
@@ -61,8 +63,10 @@ class Pool:
             MailSendError: None can be opened.
         """
         share = self._share()
-        if not share.turns.acquire(timeout=deadline.left()):
-            raise TimeoutError("no connection became free")
+        try:
+            share.turns.get(timeout=deadline.left())
+        except queue.Empty:
+            raise TimeoutError("no connection became free") from None
         try:
             session = self._recent(share.kept)
             if new and session is not None:
@@ -72,7 +76,7 @@ class Pool:
                 session = self._open(deadline)
             share.used.add(session)
         except BaseException:
-            share.turns.release()
+            share.turns.put(None)
             raise
         return session
 
@@ -94,7 +98,7 @@ class Pool:
             else:
                 _end(session)
         finally:
-            share.turns.release()
+            share.turns.put(None)
 
     def drop(self, session: Session) -> None:
         """Take back a session that has failed."""
@@ -113,7 +117,7 @@ class Pool:
         pid = os.getpid()
         share = self._shares.get(pid)
         if share is None:
-            # Several threads may be first. The parent's semaphore may be locked by a thread that is not here.
+            # Several threads may be first. The parent's turns are taken by threads that are not here.
             share = self._shares.setdefault(pid, _Share(self._size))
             for other, inherited in self._shares.copy().items():
                 if other != pid:

@@ -179,12 +179,12 @@ class Session:
 
     def encode(self, lines: list[str], *, shown: str | None = None) -> bytes:
         """Return commands as they go on the wire, where they go next, and log them."""
-        if any(_FORBIDDEN.search(line) for line in lines):  # refused long before; the last lock on the door
+        if _FORBIDDEN.search("".join(lines)):  # refused long before; the last lock on the door
             raise ValueError("a command holds a line end")
         if _log.isEnabledFor(logging.DEBUG):
             for line in lines if shown is None else [shown, *lines[1:]]:
                 _log.debug("%s -> %s", self.peer, line)
-        return "".join([f"{line}\r\n" for line in lines]).encode()
+        return "\r\n".join([*lines, ""]).encode()
 
     def write(self, data: bytes) -> None:
         """Write octets of a message.

@@ -411,6 +411,7 @@ import os, signal, sys, threading
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.settings import SmtpSettings
 from postroom import MailMessage
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 mail = MailMessage("ada@example.com", "Hello", "<p>x</p>", "grace@example.com")
 made = SmtpSender(SmtpSettings(server="127.0.0.1", port=int(sys.argv[1]), pool_size=1, deadline=10), "smtp")
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -183,8 +183,8 @@ class _Body:
         for start in range(0, len(self._data), _BLOCK):
             if time.monotonic() > self._until:
                 raise TimeoutError
-            self.left = start + _BLOCK >= len(self._data)
             yield self._data[start : start + _BLOCK]
+        self.left = True  # whoever asks for more has handed over the last block
 
 
 def _pieces(raw: urllib3.HTTPResponse, until: float) -> Iterator[bytes]:

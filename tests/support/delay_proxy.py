@@ -15,12 +15,12 @@ import collections
 import json
 import selectors
 import socket
-import subprocess
 import sys
-from typing import Self, cast
+from typing import cast
+
+from own_process import OwnProcess
 
 _HOST = "127.0.0.1"
-_PATIENCE = 10.0  # seconds until a proxy that does not end fails the run
 _READ = 262_144  # octets at a time
 
 
@@ -117,7 +117,7 @@ async def _serve(round_trip: float, host: str, port: int) -> None:
     server.close()
 
 
-class DelayProxy:
+class DelayProxy(OwnProcess):
     """A proxy in a process of its own, on a free port of 127.0.0.1; a context manager.
 
     Args:
@@ -125,26 +125,15 @@ class DelayProxy:
         round_trip: Seconds from a question to its answer.
     """
 
+    host = _HOST
+
     def __init__(self, port: int, round_trip: float) -> None:
-        self.host = _HOST
-        self.port = 0
-        self._command = [sys.executable, __file__, "--round-trip", str(round_trip), "--to", str(port)]
+        super().__init__([sys.executable, __file__, "--round-trip", str(round_trip), "--to", str(port)])
 
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self.port = json.loads(self._process.stdout.readline())["port"]
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        with self._process:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            try:
-                self._process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                raise
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.said["port"])
 
 
 def main() -> None:

@@ -13,13 +13,13 @@ import json
 import selectors
 import socket
 import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from typing import Self
 
 import attrs
+
+from own_process import OwnProcess
 
 _HOST = "127.0.0.1"
 _READ = 262_144  # octets at a time
@@ -386,7 +386,7 @@ def serve(offer: Offer) -> None:
                 waiting = {each for each in waiting if each.due is not None}
 
 
-class SmtpSink:
+class SmtpSink(OwnProcess):
     """A sink in a process of its own, on a free port of 127.0.0.1; a context manager.
 
     Args:
@@ -396,6 +396,8 @@ class SmtpSink:
         quiet: Seconds without a further octet before replies are written; see `Offer`. For exact counts.
     """
 
+    host = _HOST
+
     def __init__(
         self,
         *,
@@ -404,35 +406,24 @@ class SmtpSink:
         login: tuple[str, str] | None = None,
         quiet: float = 0.0,
     ) -> None:
-        self.host = _HOST
-        self.port = 0
-        self._control = 0
-        self._command = [sys.executable, __file__, "--quiet", str(quiet)]
-        self._command += [word for name in without for word in ("--without", name)]
-        self._command += ["--certificate", *certificate] if certificate else []
-        self._command += ["--login", *login] if login else []
+        command = [sys.executable, __file__, "--quiet", str(quiet)]
+        command += [word for name in without for word in ("--without", name)]
+        command += ["--certificate", *certificate] if certificate else []
+        command += ["--login", *login] if login else []
+        super().__init__(command)
 
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        ports = json.loads(self._process.stdout.readline())
-        self.port, self._control = ports["port"], ports["control"]
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        with self._process:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            try:
-                self._process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                raise
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.said["port"])
 
     @property
     def counts(self) -> Counts:
         """What it has seen so far."""
-        with socket.create_connection((_HOST, self._control), _PATIENCE) as asking, asking.makefile("rb") as answer:
+        with (
+            socket.create_connection((_HOST, self.said["control"]), _PATIENCE) as asking,
+            asking.makefile("rb") as answer,
+        ):
             return Counts(**json.loads(answer.read()))
 
 

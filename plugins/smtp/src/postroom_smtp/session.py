@@ -48,7 +48,7 @@ class Session:
         self.needs_reset = False
         """True if a message was given up, so that RSET must come before the next one."""
         self.closing = False
-        """True if the server has said that it closes the connection (421)."""
+        """True if no further message may go over it: the server closes it (421), or it broke within a message."""
         self.used_at = time.monotonic()
         """When the last reply came, on the monotonic clock."""
         self._connection = connection

@@ -58,10 +58,14 @@ class Address:
     """Domain in lower case as A-labels, or an address literal such as `[127.0.0.1]`."""
     name: str = attrs.field(default="")
     """Display name, decoded; empty when there is none."""
+    spec: str = attrs.field(init=False, repr=False, eq=False)
+    """The bare address, `grace@example.com`; a local part that needs quotes has them."""
 
     def __attrs_post_init__(self) -> None:
         check_text(self.local_part, "the part before the @")
         check_text(self.name, "the display name")
+        bare = self.local_part if _DOT_ATOM.fullmatch(self.local_part) else quote(self.local_part)
+        object.__setattr__(self, "spec", f"{bare}@{self.domain}")  # every send asks for it several times
         if not (_DOMAIN.fullmatch(self.domain) or _LITERAL.fullmatch(self.domain)):
             raise MailMessageError(f"{self.domain[:100]!r} is not a domain")
         if not self.local_part:
@@ -73,13 +77,6 @@ class Address:
             raise MailMessageError(f"the part before the @ is longer than {_LONGEST_LOCAL_PART} octets")
         if len(self.spec.encode()) > _LONGEST_ADDRESS:
             raise MailMessageError(f"the address is longer than {_LONGEST_ADDRESS} octets")
-
-    @property
-    def spec(self) -> str:
-        """The bare address, `grace@example.com`; a local part that needs quotes has them."""
-        if _DOT_ATOM.fullmatch(self.local_part):
-            return f"{self.local_part}@{self.domain}"
-        return f"{quote(self.local_part)}@{self.domain}"
 
     def __str__(self) -> str:
         """The mailbox as people write it, `Grace Hopper <grace@example.com>`."""

@@ -24,6 +24,8 @@ class Capability(enum.Enum):
     @staticmethod
     def needed_by(message: MailMessage) -> "frozenset[Capability]":
         """Return what a provider must declare to take this message."""
+        if not (message.attachments or message.headers or message.tags or message.metadata or message.send_at):
+            return frozenset()  # nearly every message
         uses = {
             Capability.ATTACHMENTS: any(not attachment.inline for attachment in message.attachments),
             Capability.INLINE_ATTACHMENTS: any(attachment.inline for attachment in message.attachments),

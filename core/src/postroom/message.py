@@ -40,10 +40,10 @@ _KEY = re.compile(r"[!-~]{1,256}")
 
 
 def _addresses(value: AddressLike | Iterable[AddressLike] | None) -> tuple[Address, ...]:
-    if value is None:
-        return ()
     if isinstance(value, str):
         return Address.parse_list(value)
+    if not value:
+        return ()
     items = [value] if isinstance(value, Address) else value
     return tuple(
         address for item in items for address in ([item] if isinstance(item, Address) else Address.parse_list(item))
@@ -151,11 +151,14 @@ class MailMessage:
         return tuple(dict.fromkeys(address.spec for address in (*self.to, *self.cc, *self.bcc)))
 
 
+_FIELDS = tuple(field.name for field in attrs.fields(MailMessage))
+
+
 def with_sender(message: MailMessage, sender: Address) -> MailMessage:
     """Return the same message from `sender`. What has been checked is not checked again."""
     made = object.__new__(MailMessage)
-    for field in attrs.fields(MailMessage):
-        object.__setattr__(made, field.name, getattr(message, field.name))
+    for field in _FIELDS:
+        object.__setattr__(made, field, getattr(message, field))
     object.__setattr__(made, "from_", sender)
     return made
 

@@ -1,6 +1,5 @@
 """A rendered message: its bytes in pieces, so that a large file is in memory once."""
 
-import functools
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -14,15 +13,12 @@ class Content:
 
     pieces: tuple[bytes, ...]
 
-    @functools.cached_property
-    def size(self) -> int:
-        """Octets, before dot-stuffing."""
-        return sum(map(len, self.pieces))
-
-    @functools.cached_property
-    def is_ascii(self) -> bool:
-        """True if it fits a transport of 7 bits."""
-        return all(piece.isascii() for piece in self.pieces)
+    size: int = attrs.field(init=False, default=attrs.Factory(lambda self: sum(map(len, self.pieces)), takes_self=True))
+    """Octets, before dot-stuffing."""
+    is_ascii: bool = attrs.field(
+        init=False, default=attrs.Factory(lambda self: all(map(bytes.isascii, self.pieces)), takes_self=True)
+    )
+    """True if it fits a transport of 7 bits."""
 
     def __bytes__(self) -> bytes:
         return b"".join(self.pieces)

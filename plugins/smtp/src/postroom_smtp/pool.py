@@ -133,10 +133,14 @@ class Pool:
                 with contextlib.suppress(ValueError):  # another thread was faster
                     kept.remove(session)
                     session.close()
-        with contextlib.suppress(IndexError):
-            while not _is_good(session := kept.pop()):
-                session.close()
-            return session
+        while kept:
+            try:
+                session = kept.pop()
+            except IndexError:  # another thread was faster
+                break
+            if _is_good(session):
+                return session
+            session.close()
         return None
 
 

@@ -65,8 +65,9 @@ def test_names_variables_that_nothing_reads(run: Run, configure: Configure, real
     configure(real_server(), SMTP_ENABLE_SSL="true", SMTP_PASS="swordfish")
     result = run("check")
     assert result.exit_code == 0
-    assert "not read    SMTP_ENABLE_SSL: smtp-basic has no such setting\n" in result.stdout
-    assert "not read    SMTP_PASS: smtp-basic has no such setting\n" in result.stdout
+    said = "warning: smtp-basic: {} is none of its settings; {}\n"
+    assert said.format("SMTP_ENABLE_SSL", "it changes nothing") in result.stderr
+    assert said.format("SMTP_PASS", "did you mean SMTP_PASSWORD?") in result.stderr
     assert "swordfish" not in result.output
 
 

@@ -373,5 +373,5 @@ def test_a_warning_of_the_library_is_one_line(
     configure(server, SMTP_TLS_MODE="starttls", SMTP_TLS_VERIFY="false")
     result = run(*SEND)
     assert result.exit_code == 0
-    assert result.stderr.startswith("warning: smtp-basic: SMTP_TLS_VERIFY=false trusts whoever answers")
+    assert result.stderr.startswith("warning: smtp-basic: SMTP_TLS_VERIFY: false trusts whoever answers")
     assert len(result.stderr.splitlines()) == 1

@@ -203,8 +203,8 @@ def test_a_bad_default_sender_is_said_early_and_refused_late(
     pigeon = Pigeon()
     sender = sender_of(pigeon, registry, default_from=default)
     (record,) = caplog.records
-    assert (record.levelno, record.name) == (logging.WARNING, "postroom.delivery")
-    assert record.getMessage().startswith("pigeon: MAIL_DEFAULT_SEND_FROM cannot be a sender: ")
+    assert (record.levelno, record.name) == (logging.WARNING, "postroom.factory")
+    assert record.getMessage().startswith("pigeon: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: ")
     sender.send(message)
     assert len(pigeon.sent) == 1
     with pytest.raises(MailMessageError, match=r"^MAIL_DEFAULT_SEND_FROM: ") as caught:

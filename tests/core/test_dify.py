@@ -132,3 +132,25 @@ def test_the_environment_of_the_process_is_the_default(
     assert sender is not None
     assert sender.provider == "pigeon"
     assert MailSenderFactory.create_from_dify_config(None, environ={}, registry=birds) is None
+
+
+def test_a_mapping_is_a_config_too(birds: ProviderRegistry) -> None:
+    """The variables may stand in a mapping, such as the config of a Flask app; the environment is behind it."""
+    settings = made(birds, {"MAIL_TYPE": "pigeon", "PIGEON_AT_NIGHT": True}, PIGEON_LOFT="south")
+    assert (settings.loft, settings.at_night) == ("south", True)
+
+
+def test_variables_that_nothing_reads_are_named(birds: ProviderRegistry, caplog: pytest.LogCaptureFixture) -> None:
+    """A variable with the provider's prefix that is none of its settings is a WARNING, and its value is not shown."""
+    config = {"MAIL_TYPE": "pigeon", "PIGEON_LOFT": "north", "PIGEON_NIGHT": "hunter2", "PIGEON_BLANK": " "}
+    made(birds, config, PIGEON_XYZ="hunter2", GRAIN="hunter2", SMTP_PASS="hunter2")
+    assert caplog.messages == [
+        "pigeon: PIGEON_NIGHT is none of its settings; did you mean PIGEON_AT_NIGHT?",
+        "pigeon: PIGEON_XYZ is none of its settings; it changes nothing",
+    ]
+
+
+def test_a_config_without_strangers_is_silent(birds: ProviderRegistry, caplog: pytest.LogCaptureFixture) -> None:
+    """Settings that are all known give no WARNING."""
+    made(birds, types.SimpleNamespace(MAIL_TYPE="pigeon", PIGEON_LOFT="north"), PIGEON_TIMEOUT="5")
+    assert caplog.messages == []

@@ -1,6 +1,7 @@
 """Errors: what they are, what they say, and that they cross a task queue."""
 
 import copy
+import json
 import pickle
 from typing import Any
 
@@ -95,6 +96,21 @@ def test_an_error_survives_pickling(error: MailError, text: str) -> None:
         assert vars(twin) == vars(error)
         for name in ("name", "distribution", "provider", "problems", "refused", "receipt"):
             assert getattr(twin, name, None) == getattr(error, name, None)
+
+
+@pytest.mark.parametrize(("error", "text"), ERRORS, ids=lambda value: type(value).__name__)
+def test_an_error_is_made_anew_from_its_args_as_json(error: MailError, text: str) -> None:
+    """A queue that carries class and `args` by JSON, as Celery does, loses nothing: what is unknown stays so."""
+    twin = type(error)(*json.loads(json.dumps(error.args)))
+    assert str(twin) == text
+    assert vars(twin) == vars(error)
+
+
+def test_details_of_another_version_are_passed_over() -> None:
+    """What an error does not know of a newer one's data does not stop it."""
+    error = MailSendError("what failed", {"outcome": "unknown", "weather": "rain"})
+    assert (error.outcome, error.safe_to_retry) == (Outcome.UNKNOWN, True)
+    assert not hasattr(error, "weather")
 
 
 def test_every_public_error_is_tested_here() -> None:

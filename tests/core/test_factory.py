@@ -1,6 +1,8 @@
 """The factory: from a name and a configuration to a sender, or to an error that says what to do."""
 
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,46 @@ def test_senders_live_side_by_side(site: Path, registry: ProviderRegistry) -> No
     for sender in senders:
         sender.send(MailMessage("grace@example.com", "Hello", "x", "a@example.com"))
     assert [settings.loft for settings, _ in sys.modules["pigeon_plugin"].SENT] == ["north", "south"]
+
+
+@attrs.frozen(kw_only=True)
+class CoopSettings(LoftSettings):
+    """Settings with something to show and something to doubt."""
+
+    def summary(self) -> dict[str, object]:
+        """Show where it is."""
+        return {"loft": self.loft, "floor": None}
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Doubt a cellar."""
+        yield from super().doubts()
+        if self.loft == "cellar":
+            yield "loft", "pigeons do not fly there"
+            yield "sky", "not to be seen"
+
+
+def test_what_is_made_is_said_in_one_line(registry: ProviderRegistry, caplog: pytest.LogCaptureFixture) -> None:
+    """One line at INFO has what an operator needs to see; each doubt is a WARNING with the variable to change."""
+    registry.add(Provider("coop", CoopSettings, Sender))
+    with caplog.at_level(logging.INFO, "postroom"):
+        MailSenderFactory.create_sender("Coop", {"loft": "north side"}, registry=registry)
+        config = {"loft": "cellar", "default_from": "Ada <ada@example.com>"}
+        MailSenderFactory.create_sender("coop", config, registry=registry)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", 'mail: type=Coop provider=coop loft="north side" from=none'),
+        ("INFO", 'mail: type=coop provider=coop loft=cellar from="Ada <ada@example.com>"'),
+        ("WARNING", "coop: COOP_LOFT: pigeons do not fly there"),
+        ("WARNING", "coop: sky: not to be seen"),
+    ]
+
+
+def test_doubts_that_raise_are_a_load_error(registry: ProviderRegistry) -> None:
+    """A settings class whose doubts fail is a broken provider, like one that cannot be built."""
+
+    class Nervous(SenderSettings):
+        def doubts(self) -> Iterator[tuple[str, str]]:
+            raise RuntimeError("hunter2")
+
+    registry.add(Provider("pigeon", Nervous, Sender))
+    with pytest.raises(ProviderLoadError, match="mail type pigeon cannot be built: RuntimeError"):
+        MailSenderFactory.create_sender("pigeon", {}, registry=registry)

@@ -1,6 +1,7 @@
 """The public API: what `postroom` offers, and what importing it does not do."""
 
 import ast
+import pickle
 import re
 import subprocess
 import sys
@@ -59,15 +60,41 @@ def test_every_public_class_defined_in_core_is_exported() -> None:
     """What `__init__` imports is what it exports: no name is public by accident, and none is forgotten."""
     imported = {
         alias.asname or alias.name
-        for node in ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ImportFrom)
+        for node in ast.walk(ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module != "typing"
         for alias in node.names
     }
     assert imported == set(postroom.__all__)
     errors = {
-        name for name, value in vars(postroom.errors).items() if isinstance(value, type) and name.endswith("Error")
+        name
+        for module in (postroom.errors, postroom.send_errors)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and name.endswith("Error")
     }
     assert errors <= imported
+
+
+def test_a_public_class_says_that_it_is_postrooms() -> None:
+    """Pickled data name a class by `postroom` alone, so that they can be read after a file was renamed."""
+    classes = [each for each in map(vars(postroom).get, postroom.__all__) if isinstance(each, type)]
+    assert len(classes) > 30
+    assert {each.__module__ for each in classes} == {"postroom"}
+    assert b"send_errors" not in pickle.dumps(postroom.MailTimeoutError("lost"))
+
+
+def test_listing_names_does_not_load_pluggy() -> None:
+    """Pluggy is loaded with the first plugin; the name that it brings is there when somebody asks for it."""
+    source = (
+        "import sys, postroom\n"
+        "postroom.MailSenderFactory.get_supported_types()\n"
+        "print('pluggy' in sys.modules)\n"
+        "from postroom import hookimpl\n"
+        "print('pluggy' in sys.modules, hookimpl.project_name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "True", "postroom"]
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = postroom.nothing
 
 
 @pytest.mark.parametrize("name", sorted(postroom.__all__))

@@ -145,13 +145,22 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     )
 
 
-@pytest.mark.parametrize("provider", ["resend", "sendgrid"])
+@pytest.mark.parametrize(
+    ("provider", "text"),
+    [
+        ("resend", "RESEND_API_KEY is not set: set api_key (RESEND_API_KEY)"),
+        (
+            "sendgrid",
+            "SENDGRID_API_KEY is required for SendGrid mail type: set api_key (SENDGRID_API_KEY)",
+        ),
+    ],
+)
 @pytest.mark.parametrize("key", [None, "", "  "])
-def test_a_missing_key_is_said(provider: str, key: str | None) -> None:
-    """The key is the one setting that has no default."""
+def test_a_missing_key_is_said(provider: str, text: str, key: str | None) -> None:
+    """The key is the one setting that has no default, and is asked for in the words that Dify has for it."""
     with pytest.raises(MailSettingsError) as caught:
         MailSenderFactory.create_sender(provider, {"api_key": key})
-    assert str(caught.value) == f"{provider}: api key is required: set api_key ({provider.upper()}_API_KEY)"
+    assert str(caught.value) == f"{provider}: {text}"
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

@@ -146,6 +146,7 @@ def test_without_the_sandbox_nothing_is_logged_or_asked(http_server: Start, capl
     """The usual sender says nothing at INFO or above, and no word of a sandbox in its request."""
     server = http_server(ACCEPTED)
     with caplog.at_level(logging.INFO), sender(server) as made:
+        caplog.clear()  # what was made has been said
         made.send(message())
     assert caplog.records == []
     assert "mail_settings" not in server.requests[0].json()
@@ -204,7 +205,9 @@ def test_a_missing_key_is_said_before_any_network() -> None:
     """Without a key there is no sender, and the text names the variable."""
     with pytest.raises(MailSettingsError) as caught:
         MailSenderFactory.create_sender("sendgrid", {})
-    assert str(caught.value) == "sendgrid: api key is required: set api_key (SENDGRID_API_KEY)"
+    assert str(caught.value) == (
+        "sendgrid: SENDGRID_API_KEY is required for SendGrid mail type: set api_key (SENDGRID_API_KEY)"
+    )
 
 
 def test_the_key_is_in_no_log(http_server: Start, caplog: pytest.LogCaptureFixture) -> None:

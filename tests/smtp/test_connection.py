@@ -73,9 +73,18 @@ def test_writing_stops_at_the_deadline() -> None:
         connection.write(bytes(50_000_000), 60)
 
 
-def test_input_is_seen_without_waiting(pair: Pair) -> None:
-    """Nothing there is no; something is yes, as often as one asks; the end is an error."""
-    connection, server = pair
+@pytest.mark.parametrize("polls", [True, False])
+def test_input_is_seen_without_waiting(monkeypatch: pytest.MonkeyPatch, polls: bool) -> None:
+    """Nothing there is no; something is yes, as often as one asks; the end is an error. It needs no poll()."""
+    if not polls:
+        monkeypatch.delattr("select.poll")
+    ours, server = socket.socketpair()
+    with closing(Connection(ours, Deadline(60))) as connection, closing(server):
+        input_is_seen(connection, server)
+
+
+def input_is_seen(connection: Connection, server: socket.socket) -> None:
+    """Let the server speak, and look."""
     assert not connection.has_input()
     server.send(b"2")
     assert connection.has_input()

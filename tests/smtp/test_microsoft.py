@@ -157,7 +157,7 @@ def test_a_password_for_exchange_warns_once_with_the_date_and_works(
     made = sender({"server": server, "port": 587, "use_tls": True, "username": USER, "password": PASSWORD})
     assert made.is_configured()
     (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warning.name == "postroom.smtp.basic"
+    assert warning.name == "postroom.factory"
     for words in ("December 2026", "second half of 2027", "SMTP_AUTH_TYPE=oauth2"):
         assert words in warning.getMessage()
 

@@ -238,14 +238,14 @@ def test_without_verification_anybody_is_trusted_with_one_warning(
     """SMTP_TLS_VERIFY=false is for whoever knows why, and an operator sees it once, when the sender is made."""
     server = scripted_server(tls=getattr(ca, certificate))
     with (
-        caplog.at_level(logging.INFO, "postroom"),
+        caplog.at_level(logging.WARNING, "postroom"),
         sender(server.settings(**LOGIN, tls_mode="starttls", tls_verify="false")) as made,
     ):
         made.deliver(message())
         made.deliver(message())
     (record,) = [record for record in caplog.records if record.name.startswith("postroom")]
     assert record.levelno == logging.WARNING
-    assert f"SMTP_TLS_VERIFY=false trusts whoever answers for 127.0.0.1:{server.port}" in record.getMessage()
+    assert f"SMTP_TLS_VERIFY: false trusts whoever answers for 127.0.0.1:{server.port}" in record.getMessage()
 
 
 def test_without_tls_nothing_is_said_about_its_verification(caplog: pytest.LogCaptureFixture) -> None:
@@ -374,9 +374,8 @@ def test_a_login_in_plain_text_to_another_host_is_warned_of(caplog: pytest.LogCa
         {"server": "127.0.0.7", **LOGIN},
         {"server": "::1", **LOGIN},
         {"server": "mail.example.com"},
-        {"server": "mail.example.com", "username": USER},
         {"server": "mail.example.com", **LOGIN, "use_tls": True},
-        {"server": "mail.example.com", **LOGIN, "tls_mode": "implicit"},
+        {"server": "mail.example.com", **LOGIN, "tls_mode": "implicit", "port": 465},
     ],
 )
 def test_nothing_is_warned_of_where_no_password_leaves_the_host_in_plain_text(
@@ -385,3 +384,23 @@ def test_nothing_is_warned_of_where_no_password_leaves_the_host_in_plain_text(
     """A relay without login, one on this host, one with TLS."""
     sender({"port": 25, **settings}).close()
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "doubt"),
+    [
+        ({"port": 465, **LOGIN}, "SMTP_USE_TLS: port 465 begins with TLS and may never answer plain text"),
+        ({"port": 587, **LOGIN, "tls_mode": "implicit"}, "SMTP_TLS_MODE: port 587 begins in plain text"),
+        ({"port": 25, "username": USER}, "SMTP_PASSWORD: not set, so there is no login"),
+        ({"port": 25, "password": PASSWORD}, "SMTP_USERNAME: not set, so there is no login"),
+    ],
+)
+def test_what_is_probably_a_mistake_is_said_when_the_sender_is_made(
+    caplog: pytest.LogCaptureFixture, settings: dict[str, object], doubt: str
+) -> None:
+    """A setting that may be meant, and is often a mistake, is a WARNING with the variable to change, and no error."""
+    sender({"server": "mail.example.com", **settings}).close()
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().startswith(f"smtp-basic: {doubt}")
+    assert PASSWORD not in record.getMessage()

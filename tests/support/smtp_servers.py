@@ -35,6 +35,8 @@ class Delivered:
     user: str | None
     """Who logged in."""
     tls: bool
+    client_port: int
+    """Of the connection that it came over."""
 
 
 class RealServer:
@@ -48,6 +50,7 @@ class RealServer:
         smtputf8: Offer SMTPUTF8.
         size_limit: Octets of a message at most.
         refuse: Recipients to refuse, and the reply for each.
+        pipelining: Offer PIPELINING.
     """
 
     def __init__(
@@ -60,8 +63,10 @@ class RealServer:
         smtputf8: bool = True,
         size_limit: int = 2**25,
         refuse: Mapping[str, str] | None = None,
+        pipelining: bool = False,
     ) -> None:
         self.messages: list[Delivered] = []
+        self.pipelining = pipelining
         self.logins: list[tuple[str, str, str]] = []
         """Mechanism, user name and password of every attempt to log in."""
         self.host = _HOST
@@ -156,7 +161,13 @@ class _Handler:
     def __init__(self, server: RealServer) -> None:
         self._server = server
 
-    async def handle_MAIL(  # noqa: N802  aiosmtpd's name
+    async def handle_EHLO(  # noqa: N802  aiosmtpd's name
+        self, server: _SMTP, session: _Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [responses[0], *(["250-PIPELINING"] if self._server.pipelining else []), *responses[1:]]
+
+    async def handle_MAIL(  # noqa: N802
         self, server: _SMTP, session: _Session, envelope: Envelope, address: str, mail_options: list[str]
     ) -> str:
         if self._server.login and not session.authenticated:
@@ -184,6 +195,7 @@ class _Handler:
                 content=envelope.original_content,
                 user=session.auth_data.login.decode() if session.authenticated else None,
                 tls=server.transport.get_extra_info("sslcontext") is not None,
+                client_port=server.transport.get_extra_info("peername")[1],
             )
         )
         return f"250 2.0.0 OK queued as {len(self._server.messages)}"

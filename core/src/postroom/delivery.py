@@ -8,11 +8,12 @@ from typing import ParamSpec, Self, TypeVar
 
 from postroom.address import Address
 from postroom.batch import Result, in_order
-from postroom.errors import MailError, MailMessageError, MailRecipientsError, MailSendError
+from postroom.errors import MailError, MailMessageError
 from postroom.message import MailMessage, with_sender
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
+from postroom.send_errors import MailRecipientsError, MailSendError
 from postroom.sender import BatchTransport, Transport
 
 _P = ParamSpec("_P")
@@ -37,18 +38,23 @@ class Delivery:
         self._transport = transport
         self._provider = provider
         self._registry = registry
+        self._default_from = default_from
         self._default: Address | MailMessageError | None = None
         try:
             self._default = Address.parse(default_from) if default_from else None
         except MailMessageError as error:
             # Not an error yet: an application that names a sender in every message never needs the default.
-            _log.warning("%s: MAIL_DEFAULT_SEND_FROM cannot be a sender: %s", provider.name, error)
             self._default = error
 
     @property
     def provider(self) -> str:
         """Name of the provider."""
         return self._provider.name
+
+    @property
+    def default_from(self) -> str | None:
+        """Sender of messages that name none, as it is configured."""
+        return self._default_from
 
     @property
     def transport(self) -> Transport:

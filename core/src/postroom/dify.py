@@ -1,4 +1,4 @@
-"""Dify's configuration: one object with attributes in capitals, and the environment behind it.
+"""Dify's configuration: one object with attributes in capitals, or a mapping, and the environment behind it.
 
 No table of names stands here. A provider's variable is its prefix and the field's name in capitals, so a provider that
 Dify never heard of is configured like the others.
@@ -23,7 +23,9 @@ class DifySource:
 
     def get(self, variable: str) -> str | int | float | bool | None:
         """Return the value of an environment variable, or None if it is unset or blank."""
-        for value in (getattr(self._config, variable, None), self._environ.get(variable)):
+        config = self._config
+        declared = config.get(variable) if isinstance(config, Mapping) else getattr(config, variable, None)
+        for value in (declared, self._environ.get(variable)):
             if isinstance(value, str | int | float | bool) and str(value).strip():
                 return value
         return None
@@ -32,6 +34,14 @@ class DifySource:
         """Return what is set of a provider's settings, by field name."""
         fields = describe(provider.settings, provider.env_prefix)
         return {info.field: value for info in fields if (value := self.get(info.variable)) is not None}
+
+    def strangers(self, provider: Provider) -> list[tuple[str, str | None]]:
+        """Return the variables that begin like the provider's and are none of them, each with its closest match."""
+        prefix = provider.env_prefix
+        known = [info.variable for info in describe(provider.settings, prefix)]
+        names = {*self._environ, *(self._config if isinstance(self._config, Mapping) else ())}
+        found = sorted(name for name in names if name.startswith(prefix) and name not in known)
+        return [(name, _closest(name, known, prefix)) for name in found if self.get(name) is not None]
 
 
 class PrefixedSource:
@@ -44,3 +54,11 @@ class PrefixedSource:
     def get(self, field: str) -> object:
         """Return the raw value of a field, or None."""
         return self._source.get(self._prefix + field.upper())
+
+
+def _closest(name: str, known: list[str], prefix: str) -> str | None:
+    import difflib  # noqa: PLC0415  only a mistake pays for it
+
+    rest = [each.removeprefix(prefix) for each in known if each.startswith(prefix)]  # all share the prefix
+    close = difflib.get_close_matches(name.removeprefix(prefix), rest, n=1)
+    return prefix + close[0] if close else None

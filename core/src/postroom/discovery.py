@@ -1,7 +1,13 @@
-"""Discovery: which distributions claim a name in the entry-point group. Reads metadata, imports no plugin."""
+"""Discovery: which distributions claim a name in the entry-point group. Reads metadata, imports no plugin.
+
+It is part of every start of a process, in an environment of hundreds of distributions: so of most of them one file is
+looked at, and of the few that matter two header lines are read without a parser of mail.
+"""
 
 import logging
+import os
 import re
+import sys
 
 import attrs
 import importlib_metadata
@@ -41,12 +47,14 @@ def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
     found: list[Registration] = []
     skipped: list[Skipped] = []
     seen: set[str] = set()
-    for distribution in importlib_metadata.Distribution.discover():
-        name = str(getattr(distribution, "_path", distribution))  # all that there is when it cannot be read
+    # What is not there would be opened as a zip file, by a package that is imported for that alone.
+    path = [entry for entry in sys.path if not entry or os.path.exists(entry)]  # noqa: PTH110
+    for distribution in importlib_metadata.Distribution.discover(path=path):
+        name = None
         try:
             if group not in (distribution.read_text("entry_points.txt") or ""):
                 continue
-            name = distribution.metadata["Name"] or name
+            name = _header(distribution, "Name")
             canonical = re.sub(r"[-_.]+", "-", name).lower()
             if canonical in seen:
                 continue
@@ -54,6 +62,7 @@ def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
             # The import system takes the first copy on sys.path; so do we.
             found += _read(importlib_metadata.Distribution.from_name(name), group)
         except Exception as error:  # noqa: BLE001  whatever is wrong with it must not hurt the others
+            name = name or str(getattr(distribution, "_path", distribution))  # all that there is
             reason = " ".join(f"its metadata cannot be read ({type(error).__name__}: {error})".split())
             skipped.append(Skipped(name, reason))
             _log.warning("%s is passed over: %s", name, reason)
@@ -61,8 +70,18 @@ def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
 
 
 def _read(distribution: importlib_metadata.Distribution, group: str) -> list[Registration]:
+    name, version = _header(distribution, "Name"), _header(distribution, "Version")
     return [
-        Registration(each.name.lower(), distribution.metadata["Name"], distribution.version, each.value, each)
+        Registration(each.name.lower(), name, version, each.value, each)
         for each in distribution.entry_points
         if each.group == group
     ]
+
+
+def _header(distribution: importlib_metadata.Distribution, name: str) -> str:
+    """Return a header of the core metadata (https://packaging.python.org/specifications/core-metadata/)."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    found = re.search(rf"^{name}:[ \t]*(\S.*)$", text.partition("\n\n")[0], re.MULTILINE | re.IGNORECASE)
+    if found is None:
+        raise ValueError(f"no {name} in METADATA")
+    return found[1].rstrip()

@@ -1,5 +1,6 @@
 """The factory: from a name and a configuration to a sender that is ready, without any I/O."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from postroom.registry import ProviderRegistry
 from postroom.sender import DeliveringSender, MailSender, Transport
 from postroom.settings import SenderSettings
 
+_log = logging.getLogger("postroom.factory")
 _default: dict[str, ProviderRegistry] = {}
 
 
@@ -37,7 +39,7 @@ class MailSenderFactory:
         """
         registry = registry or default_registry()
         provider = registry.provider(mail_type, config)
-        return _build(provider, config, registry)
+        return _build(mail_type, provider, config, registry)
 
     @classmethod
     def create_from_dify_config(
@@ -50,7 +52,7 @@ class MailSenderFactory:
         """Make the sender that `MAIL_TYPE` names, from Dify's variables; None if `MAIL_TYPE` is not set.
 
         Args:
-            dify_config: Object whose attributes are the variables, or None for the environment alone.
+            dify_config: Object whose attributes are the variables, or a mapping of them; None: the environment alone.
             environ: Variables behind it; those of the process when None.
             registry: Where to look for providers.
 
@@ -63,7 +65,11 @@ class MailSenderFactory:
         if mail_type is None:
             return None
         provider = registry.provider(str(mail_type), PrefixedSource(source, env_prefix(str(mail_type).strip())))
-        return _build(provider, source.config_for(provider), registry)
+        sender = _build(str(mail_type), provider, source.config_for(provider), registry)
+        for stranger, close in source.strangers(provider):
+            advice = f"did you mean {close}?" if close else "it changes nothing"
+            _log.warning("%s: %s is none of its settings; %s", provider.name, stranger, advice)
+        return sender
 
     @classmethod
     def get_supported_types(cls, *, registry: ProviderRegistry | None = None) -> list[str]:
@@ -90,18 +96,45 @@ class MailSenderFactory:
         (registry or default_registry()).add(Provider(name.strip().lower(), settings, factory))
 
 
-def _build(provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
+def _build(mail_type: str, provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
+    """Build the sender, and say in the log what was built: one line at INFO, one at WARNING for each doubt."""
     loaded = settings.load(provider.settings, config, provider=provider.name, prefix=provider.env_prefix)
     try:
         built: object = provider.build(loaded)
+        summary, doubts = loaded.summary(), list(loaded.doubts())
     except MailError:
         raise
     except Exception as error:
         raise ProviderLoadError(
             f"mail type {provider.name} cannot be built: {type(error).__name__}", name=provider.name
         ) from error
-    if isinstance(built, Transport):
-        return Delivery(built, provider, registry, loaded.default_from)
-    if isinstance(built, MailSender):
-        return Delivery(PlainTransport(built, provider.name), provider, registry, loaded.default_from)
-    raise MailConfigError(f"mail type {provider.name}: build returned {type(built).__name__}, not a Transport")
+    if not isinstance(built, Transport):
+        if not isinstance(built, MailSender):
+            raise MailConfigError(f"mail type {provider.name}: build returned {type(built).__name__}, not a Transport")
+        built = PlainTransport(built, provider.name)
+    _log.info("mail: %s", _line(mail_type, provider, summary, loaded.default_from, registry))
+    variables = {each.field: each.variable for each in settings.describe(provider.settings, provider.env_prefix)}
+    for field, doubt in doubts:
+        _log.warning("%s: %s: %s", provider.name, variables.get(field, field), doubt)
+    return Delivery(built, provider, registry, loaded.default_from)
+
+
+def _line(
+    mail_type: str,
+    provider: Provider,
+    summary: Mapping[str, object],
+    default_from: str | None,
+    registry: ProviderRegistry,
+) -> str:
+    """Return what was built, as `key=value` words."""
+    found = registry.registration(provider.name)
+    said = {
+        "type": mail_type,
+        "provider": provider.name,
+        "distribution": found.distribution if found else None,
+        "version": found.version if found else None,
+        **summary,
+        "from": default_from or "none",
+    }
+    words = {key: str(value) for key, value in said.items() if value is not None}
+    return " ".join(f'{key}="{word}"' if " " in word else f"{key}={word}" for key, word in words.items())

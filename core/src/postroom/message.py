@@ -8,6 +8,7 @@ import datetime
 import os
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -144,6 +145,27 @@ class MailMessage:
         if self.from_ is None:
             raise MailMessageError("the message has no sender yet, and so no Message-ID: set from_")
         return f"<{self.id}@{self.from_.domain}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the message as plain JSON data, for a task queue; `from_dict` makes the same message of them.
+
+        Identity, date and idempotency key go with it, so a second attempt is the same message wherever it is made.
+        Attachments are in it as base64; brokers do not like large ones.
+        """
+        from postroom import plain_data  # noqa: PLC0415  it imports this module
+
+        return plain_data.to_dict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> "MailMessage":
+        """Make the message that `to_dict` was called on.
+
+        Raises:
+            MailMessageError: These are not the data of a message, or a newer postroom has written them.
+        """
+        from postroom import plain_data  # noqa: PLC0415  it imports this module
+
+        return plain_data.from_dict(data)
 
     @property
     def recipients(self) -> tuple[str, ...]:

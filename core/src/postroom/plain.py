@@ -2,9 +2,9 @@
 
 import attrs
 
-from postroom.errors import MailSendError
 from postroom.message import MailMessage
 from postroom.receipt import Receipt
+from postroom.send_errors import MailSendError
 from postroom.sender import MailSender
 
 

@@ -4,17 +4,18 @@ Entry-point names are data, plugins are code: names are read without importing a
 when somebody wants it. A broken distribution is reported, and hurts nobody else.
 """
 
+import functools
 import logging
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pluggy
-
-from postroom import hookspecs
 from postroom.discovery import Registration, Skipped, scan
 from postroom.errors import MailConfigError, ProviderConflictError, ProviderLoadError, UnknownProviderError
 from postroom.provider import Provider
 from postroom.settings import Lookup
+
+if TYPE_CHECKING:
+    import pluggy
 
 _log = logging.getLogger("postroom.registry")
 
@@ -29,11 +30,20 @@ class ProviderRegistry:
     def __init__(self, group: str = "mail.senders") -> None:
         self.group = group
         self._lock = threading.RLock()
-        self._plugins = pluggy.PluginManager(hookspecs.PROJECT)
-        self._plugins.add_hookspecs(hookspecs)
         self._found: dict[str, list[Registration]] | None = None
         self._skipped: list[Skipped] = []
         self._added: dict[str, Provider] = {}
+
+    @functools.cached_property
+    def _plugins(self) -> "pluggy.PluginManager":
+        # pluggy is loaded with the first plugin or observer, not to list names.
+        import pluggy  # noqa: PLC0415
+
+        from postroom import hookspecs  # noqa: PLC0415
+
+        made = pluggy.PluginManager(hookspecs.PROJECT)
+        made.add_hookspecs(hookspecs)
+        return made
 
     @property
     def registrations(self) -> tuple[Registration, ...]:
@@ -49,6 +59,11 @@ class ProviderRegistry:
     def names(self) -> list[str]:
         """Return the names of all providers, sorted. Imports nothing."""
         return sorted({*self._scan(), *self._added})
+
+    def registration(self, name: str) -> Registration | None:
+        """Return the entry point of this name, if there is exactly one. Imports nothing."""
+        found = self._scan().get(name, []) if name not in self._added else []
+        return found[0] if len(found) == 1 else None
 
     def add(self, provider: Provider) -> None:
         """Offer a provider that no distribution brings; it goes before an installed one of the same name."""
@@ -67,7 +82,7 @@ class ProviderRegistry:
             try:  # under a name of ours, or a module named `smtp` would pass for the plugin of that name
                 self._plugins.register(observer, name=f"{kind} {id(observer)}")
                 self._plugins.check_pending()
-            except pluggy.PluginValidationError as error:
+            except Exception as error:
                 self._forget(observer)
                 raise MailConfigError(f"cannot register {kind}: {error}") from error
 

@@ -40,6 +40,11 @@ class DeliveringSender(MailSender, Protocol):
         """Name of the provider, such as `smtp-basic`."""
         ...
 
+    @property
+    def default_from(self) -> str | None:
+        """Sender of messages that name none, as it is configured."""
+        ...
+
     def deliver(self, message: MailMessage, /) -> Receipt:
         """Send one message and return the receipt, which names accepted and refused recipients.
 

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import attrs
 
+from postroom.address import Address
 from postroom.conversion import Reader, reader_for
-from postroom.errors import MailSettingsError, SettingProblem
+from postroom.errors import MailMessageError, MailSettingsError, SettingProblem
 from postroom.secret import Secret
 
 
@@ -74,6 +75,21 @@ class SenderSettings:
         """
         if self.timeout is not None and not 0 < self.timeout <= 86400:
             yield "timeout", "timeout must be more than 0 and at most 86400 seconds"  # sockets take no number at will
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of a field and what is suspicious about it: what may be meant, and is often a mistake.
+
+        Override it like `check`. Each becomes a WARNING when a sender is made. A doubt never holds a secret.
+        """
+        if self.default_from is not None:
+            try:
+                Address.parse(self.default_from)
+            except MailMessageError as error:  # whoever names a sender in every message never needs the default
+                yield "default_from", f"this cannot be a sender: {error}"
+
+    def summary(self) -> dict[str, object]:
+        """Return what an operator needs to see when a sender is made: where the mail goes, and how. No secrets."""
+        return {}
 
 
 Settings = TypeVar("Settings", bound=SenderSettings)

@@ -28,10 +28,6 @@ def _show(provider: Provider, registry: ProviderRegistry, environ: Mapping[str, 
     settings = describe(provider.settings, provider.env_prefix)
     for label, info in zip(["settings", *[""] * len(settings)], _set(settings, environ), strict=False):
         output.line(label, f"{info.variable}={'***' if info.secret else environ[info.variable]}")
-    known = {"MAIL_TYPE", *(info.variable for info in settings)}
-    for variable in sorted(environ.keys() - known):
-        if variable.startswith(provider.env_prefix):
-            output.line("not read", f"{variable}: {provider.name} has no such setting", "yellow")
     if not environ.get("MAIL_DEFAULT_SEND_FROM", "").strip():
         output.line("note", "MAIL_DEFAULT_SEND_FROM is not set: each message has to name its sender", "yellow")
 

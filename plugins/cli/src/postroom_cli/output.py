@@ -12,6 +12,7 @@ from rich.console import Console
 
 _WIDE = 1000  # columns; a pipe has no width, and a cell that is cut in two cannot be searched for
 _LOGGERS = ("postroom", "dotenv")
+_MADE = ("postroom.factory", logging.INFO)  # which sender was made is said in the commands' own words
 
 
 def console() -> Console:
@@ -59,6 +60,7 @@ def reader_may_leave() -> Iterator[None]:
 def log_to_stderr(level: int) -> Iterator[None]:
     """Show what the library logs, from `level` on, one line each."""
     handler = _Lines(level)
+    handler.addFilter(lambda record: (record.name, record.levelno) != _MADE)
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.level for logger in loggers]
     for logger in loggers:

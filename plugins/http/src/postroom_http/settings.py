@@ -20,6 +20,10 @@ class HttpSettings(SenderSettings):
         default=None, metadata=setting("PEM file with the CAs to trust, instead of the usual ones")
     )
 
+    def summary(self) -> dict[str, object]:
+        """Return where the API is."""
+        return {"api_url": self.api_url}
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the fields."""
         yield from super().check()

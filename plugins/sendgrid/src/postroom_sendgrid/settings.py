@@ -1,5 +1,7 @@
 """The settings of `sendgrid`."""
 
+from collections.abc import Iterator
+
 import attrs
 
 from postroom import Secret, setting
@@ -12,7 +14,13 @@ PREFIX = "SENDGRID_"
 class SendGridSettings(HttpSettings):
     """A key with the scope `mail.send` is enough. https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys."""
 
-    api_key: Secret = attrs.field(metadata=setting("key of the account; it begins with SG.", secret=True))
+    api_key: Secret = attrs.field(
+        metadata=setting(
+            "key of the account; it begins with SG.",
+            secret=True,
+            missing="SENDGRID_API_KEY is required for SendGrid mail type",
+        )
+    )
     api_url: str = attrs.field(
         default="https://api.sendgrid.com",
         metadata=setting("address of the API; `https://api.eu.sendgrid.com` for a subuser in the EU"),
@@ -22,3 +30,9 @@ class SendGridSettings(HttpSettings):
     )
     click_tracking: bool = attrs.field(default=False, metadata=setting("rewrite links, to count clicks"))
     open_tracking: bool = attrs.field(default=False, metadata=setting("add an invisible image, to count openings"))
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield what is suspicious about the key."""
+        yield from super().doubts()
+        if not self.api_key.reveal().startswith("SG."):
+            yield "api_key", "it does not begin with SG., as every key of SendGrid's does: make one in its dashboard"

@@ -1,12 +1,8 @@
 """The entry point `smtp-basic`."""
 
-import logging
-
 from postroom import Provider, Transport, hookimpl
 from postroom_smtp.settings import CAPABILITIES
 from postroom_smtp_basic.settings import SmtpBasicSettings
-
-_log = logging.getLogger("postroom.smtp.basic")
 
 
 @hookimpl
@@ -30,8 +26,6 @@ def build(settings: SmtpBasicSettings) -> Transport:
 
     username, password = settings.username, settings.password
     if username and password:
-        if microsoft.is_microsoft(settings.server):
-            _log.warning("smtp-basic: %s", microsoft.PASSWORDS_END)
         limit = microsoft.connections(settings.server)
         return SmtpSender(settings, "smtp-basic", lambda session: log_in(session, username, password), limit)
     return SmtpSender(settings, "smtp-basic")

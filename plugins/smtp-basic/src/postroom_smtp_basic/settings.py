@@ -14,6 +14,25 @@ class SmtpBasicSettings(SmtpSettings):
 
     password: Secret | None = attrs.field(default=None, metadata=setting("password to log in with", secret=True))
 
+    @property
+    def auth(self) -> str | None:
+        """A password, if there is one to log in with."""
+        return "password" if self.username and self.password else None
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield what is suspicious about the login."""
+        from postroom_smtp import microsoft  # noqa: PLC0415  loads ssl; the settings are listed without
+
+        yield from super().doubts()
+        if bool(self.username) != bool(self.password):
+            missing = "password" if self.username else "username"
+            yield (
+                missing,
+                "not set, so there is no login; a login needs user name and password, a relay without login neither",
+            )
+        if self.auth and microsoft.is_microsoft(self.server):
+            yield "auth_type", microsoft.PASSWORDS_END
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between the fields."""
         yield from super().check()

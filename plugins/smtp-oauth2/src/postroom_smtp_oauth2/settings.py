@@ -75,6 +75,11 @@ class SmtpOAuth2Settings(SmtpSettings):
         """What the token is for."""
         return self.oauth2_scope or self.cloud.scope
 
+    @property
+    def auth(self) -> str:
+        """A token."""
+        return "oauth2"
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between the fields."""
         yield from super().check()

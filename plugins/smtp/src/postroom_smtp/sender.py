@@ -1,7 +1,5 @@
 """The transport of every SMTP provider: a pool of sessions, one verdict for each message."""
 
-import ipaddress
-import logging
 from collections.abc import Iterable, Iterator
 
 from postroom import MailError, MailMessage, MailTimeoutError, Receipt
@@ -14,8 +12,6 @@ from postroom_smtp.replies import ProtocolError
 from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
 from postroom_smtp.stream import Stream
-
-_log = logging.getLogger("postroom.smtp.sender")
 
 
 class SmtpSender:
@@ -37,14 +33,6 @@ class SmtpSender:
         self._peer = self._dialler.peer
         self._size = min(settings.pool_size, connections or settings.pool_size)
         self._pool = Pool(self._dialler.open, self._size, settings.pool_idle, settings.pool_max_messages)
-        if settings.mode == "none" and login is not None and not _is_local(settings.server):
-            _log.warning(
-                "%s: the login goes to %s in plain text; set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true",
-                provider,
-                self._peer,
-            )
-        if settings.mode != "none" and not settings.tls_verify:
-            _log.warning("%s: SMTP_TLS_VERIFY=false trusts whoever answers for %s", provider, self._peer)
 
     def deliver(self, message: MailMessage) -> Receipt:
         """Offer the message, over a connection of the pool.
@@ -119,10 +107,3 @@ class SmtpSender:
             ) from None
         session.begin(deadline)
         return session
-
-
-def _is_local(server: str) -> bool:
-    try:
-        return ipaddress.ip_address(server).is_loopback
-    except ValueError:
-        return server.lower() == "localhost"

@@ -1,5 +1,6 @@
 """The settings that every SMTP provider has."""
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,29 @@ class SmtpSettings(SenderSettings):
         """How the connection is encrypted."""
         return self.tls_mode or tls.mode(self.use_tls, self.opportunistic_tls, self.port)
 
+    @property
+    def auth(self) -> str | None:
+        """How we log in, in a word for the operator; None: not at all."""
+        return "login" if self.username else None
+
+    def summary(self) -> dict[str, object]:
+        """Return the server, how the connection is encrypted, and how we log in."""
+        verified = "" if self.mode == "none" or self.tls_verify else " unverified"
+        return {"server": self.server, "port": self.port, "tls": self.mode + verified, "auth": self.auth or "none"}
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield what is suspicious about the connection."""
+        yield from super().doubts()
+        if self.mode == "none" and self.port == tls.IMPLICIT_PORT:
+            yield "use_tls", f"port {self.port} begins with TLS and may never answer plain text: set SMTP_USE_TLS=true"
+        elif self.mode == "implicit" and self.port in tls.STARTTLS_PORTS:
+            yield "tls_mode", f"port {self.port} begins in plain text: set SMTP_TLS_MODE=starttls"
+        elif self.mode == "none" and self.auth and not _is_local(self.server):
+            advice = "set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true"
+            yield "use_tls", f"the login goes to {self.server}:{self.port} in plain text; {advice}"
+        if self.mode != "none" and not self.tls_verify:
+            yield "tls_verify", f"false trusts whoever answers for {self.server}:{self.port}"
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between the fields."""
         yield from super().check()
@@ -83,3 +107,10 @@ class SmtpSettings(SenderSettings):
             yield "pool_idle", "pool idle must be 0 or more seconds"
         if self.pool_max_messages < 1:
             yield "pool_max_messages", "pool max messages must be at least 1"
+
+
+def _is_local(server: str) -> bool:
+    try:
+        return ipaddress.ip_address(server).is_loopback
+    except ValueError:
+        return server.lower() == "localhost"

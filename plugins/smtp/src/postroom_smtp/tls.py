@@ -7,14 +7,15 @@ from postroom import MailConfigError
 
 TlsMode = Literal["none", "starttls", "implicit"]
 
-_STARTTLS_PORTS = (25, 587)  # such a port cannot speak TLS first
+STARTTLS_PORTS = (25, 587)  # such a port cannot speak TLS first
+IMPLICIT_PORT = 465  # RFC 8314 section 7.3
 
 
 def mode(use_tls: bool, opportunistic_tls: bool, port: int) -> TlsMode:
     """Return the mode of Dify's two switches. STARTTLS is required where it is the mode, never optional."""
     if not use_tls:
         return "none"
-    return "starttls" if opportunistic_tls or port in _STARTTLS_PORTS else "implicit"
+    return "starttls" if opportunistic_tls or port in STARTTLS_PORTS else "implicit"
 
 
 def context(ca_file: str | None, verify: bool) -> ssl.SSLContext:

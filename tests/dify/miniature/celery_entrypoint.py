@@ -1,0 +1,3 @@
+from app import app, celery
+
+__all__ = ["app", "celery"]

@@ -1,0 +1,3 @@
+from configs.app_config import DifyConfig
+
+dify_config = DifyConfig()

@@ -4,19 +4,18 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import hypothesis
 import pytest
 
-from certificates import Certificates
-from http_servers import HttpServer
-from smtp_servers import RealServer, ScriptedServer
+from postroom_testing import Certificates
+from smtp_servers import RealServer
 
-_OURS = ("MAIL_", "SMTP_", "RESEND_", "SENDGRID_")
+_OURS = ("MAIL_", "SMTP_", "RESEND_", "SENDGRID_", "CONSOLE_", "MEMORY_")
 
 # An example that takes long on a busy machine is no failure.
 hypothesis.settings.register_profile("postroom", deadline=None)
+hypothesis.settings.register_profile("few", deadline=None, max_examples=15)
 hypothesis.settings.load_profile("postroom")
 
 
@@ -36,9 +35,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+def ca(certificates: Certificates) -> Certificates:
     """The certificates of this run; `ca.good` is a server's context, `ca.ca_file` what a client trusts."""
-    return Certificates(tmp_path_factory.mktemp("ca"))
+    return certificates
 
 
 @pytest.fixture
@@ -46,25 +45,3 @@ def real_server() -> Iterator[Callable[..., RealServer]]:
     """Start a `RealServer` with the arguments of its constructor; it ends with the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(RealServer(**options))
-
-
-@pytest.fixture
-def scripted_server() -> Iterator[Callable[..., ScriptedServer]]:
-    """Start a `ScriptedServer` with the arguments of its constructor; it ends with the test."""
-    with ExitStack() as stack:
-
-        def start(*script: Any, **options: Any) -> ScriptedServer:
-            return stack.enter_context(ScriptedServer(*script, **options))
-
-        yield start
-
-
-@pytest.fixture
-def http_server() -> Iterator[Callable[..., HttpServer]]:
-    """Start an `HttpServer` with the arguments of its constructor; it ends with the test."""
-    with ExitStack() as stack:
-
-        def start(*script: Any, **options: Any) -> HttpServer:
-            return stack.enter_context(HttpServer(*script, **options))
-
-        yield start

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from measuring import Bar, bars_table, failed, figure, machine, table, versions
 
-from distributions import write_distribution
+from postroom_testing import write_distribution
 
 DISTRIBUTIONS = 300
 BARE, DIFY, SCAN, BUILT = "bare Python", "resend, sendgrid, smtplib", "postroom and the scan", "with smtp-basic built"

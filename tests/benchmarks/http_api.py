@@ -22,8 +22,8 @@ import certifi
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from certificates import Certificates
-from http_servers import HttpServer, Reply, Request
+from postroom_testing import Certificates
+from postroom_testing.http import HttpServer, Reply, Request
 
 BAR = 1 / 15
 SUBJECT, HTML = "Your code", "<p>Your code is <b>123456</b>. It is good for five minutes.</p>" * 8

@@ -42,8 +42,8 @@ from measuring import (
     versions,
 )
 
-from certificates import Certificates
 from delay_proxy import DelayProxy
+from postroom_testing import Certificates
 from smtp_sink import SmtpSink
 
 ROUND_TRIP = 0.020

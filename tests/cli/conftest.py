@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from postroom_cli.main import main
-from smtp_servers import RealServer, ScriptedServer
+from postroom_testing.smtp import SmtpServer
+from smtp_servers import RealServer
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def run() -> Callable[..., Result]:
 def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Set the environment so that mail goes to a server; further variables by keyword, None leaves one out."""
 
-    def set_variables(server: RealServer | ScriptedServer, **more: str | None) -> None:
+    def set_variables(server: RealServer | SmtpServer, **more: str | None) -> None:
         variables: dict[str, str | None] = {
             "MAIL_TYPE": "smtp",
             "MAIL_DEFAULT_SEND_FROM": "postroom <sender@example.org>",

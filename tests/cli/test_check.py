@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from certificates import Certificates
 from distributions import write_pigeon
 from postroom import ProviderRegistry
-from smtp_servers import Close, RealServer, ScriptedServer
+from postroom_testing import Certificates
+from postroom_testing.smtp import Close, SmtpServer
+from smtp_servers import RealServer
 
 Run = Callable[..., Result]
 Configure = Callable[..., None]
 Real = Callable[..., RealServer]
-Scripted = Callable[..., ScriptedServer]
+Scripted = Callable[..., SmtpServer]
 
 
 @pytest.fixture
@@ -115,9 +116,9 @@ def test_an_untrusted_certificate_is_exit_1_with_the_remedy(
     assert "set SMTP_CA_FILE" in result.stderr
 
 
-def test_a_server_that_hangs_up_is_exit_1(run: Run, configure: Configure, scripted_server: Scripted) -> None:
+def test_a_server_that_hangs_up_is_exit_1(run: Run, configure: Configure, smtp_server: Scripted) -> None:
     """Nothing is sent by a check, so no failure of it leaves anything unknown."""
-    configure(scripted_server({"greeting": Close()}))
+    configure(smtp_server({"greeting": Close()}))
     result = run("check")
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1

@@ -16,16 +16,16 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from certificates import Certificates
-from distributions import write_distribution
 from postroom_cli.main import main
 from postroom_cli.output import one_line
-from smtp_servers import Close, RealServer, ScriptedServer, Silence
+from postroom_testing import Certificates, write_distribution
+from postroom_testing.smtp import Close, Silence, SmtpServer
+from smtp_servers import RealServer
 
 Run = Callable[..., Result]
 Configure = Callable[..., None]
 
-COMMANDS = ("check", "demo", "providers", "send")
+COMMANDS = ("check", "demo", "new-provider", "providers", "send")
 SEND = ("send", "--to", "grace@example.com", "--subject", "Hi", "--text", "Hello")
 # A field without the metadata that every field must have: nobody notices until it is described.
 UNDESCRIBED = """
@@ -155,10 +155,10 @@ def test_debug_shows_the_dialogue_without_the_password(
 
 
 def test_debug_adds_nothing_to_an_error_that_is_explained(
-    run: Run, configure: Configure, scripted_server: Callable[..., ScriptedServer]
+    run: Run, configure: Configure, smtp_server: Callable[..., SmtpServer]
 ) -> None:
     """A refusal, a lost connection and `--help` have no lines of code to show."""
-    configure(scripted_server({"greeting": [Close(), b"554 no\r\n"]}))
+    configure(smtp_server({"greeting": [Close(), b"554 no\r\n"]}))
     for arguments in (("check",), ("check",), ("check", "--help")):
         assert 'File "' not in run("--debug", *arguments).output
 
@@ -187,9 +187,9 @@ def test_interrupt_is_exit_130_and_says_what_may_have_happened(run: Run, clumsy:
     assert "Traceback" not in result.output
 
 
-def test_a_real_interrupt_is_exit_130(scripted_server: Callable[..., ScriptedServer], configure: Configure) -> None:
+def test_a_real_interrupt_is_exit_130(smtp_server: Callable[..., SmtpServer], configure: Configure) -> None:
     """SIGINT to a process that waits for a silent server ends it at once."""
-    server = scripted_server({"DATA": Silence()})
+    server = smtp_server({"DATA": Silence()})
     configure(server)
     process = subprocess.Popen(
         [sys.executable, "-m", "postroom_cli", *SEND],
@@ -257,10 +257,10 @@ def test_colours_are_for_terminals_only() -> None:
 
 
 def test_foreign_text_cannot_control_the_terminal(
-    run: Run, configure: Configure, scripted_server: Callable[..., ScriptedServer]
+    run: Run, configure: Configure, smtp_server: Callable[..., SmtpServer]
 ) -> None:
     """A reply with escape sequences is printed as one plain line."""
-    configure(scripted_server({"MAIL": b"550 \x1b[31mred\x07\r\n"}))
+    configure(smtp_server({"MAIL": b"550 \x1b[31mred\x07\r\n"}))
     result = run(*SEND)
     assert result.exit_code == 1
     assert not {"\x1b", "\x07", "\r"} & set(result.output)
@@ -272,11 +272,9 @@ def test_one_line_keeps_words_and_drops_controls() -> None:
     assert one_line("Zoë\r\n 你好\x1b[0m\u202e!") == "Zoë 你好 [0m !"
 
 
-def test_unknown_outcome_is_exit_3(
-    run: Run, configure: Configure, scripted_server: Callable[..., ScriptedServer]
-) -> None:
+def test_unknown_outcome_is_exit_3(run: Run, configure: Configure, smtp_server: Callable[..., SmtpServer]) -> None:
     """A server that goes away after the dot leaves the outcome open, and the exit code says so."""
-    configure(scripted_server({".": Close()}))
+    configure(smtp_server({".": Close()}))
     result = run(*SEND)
     assert result.exit_code == 3
     assert "The message may have been accepted: look for <" in result.stderr

@@ -9,8 +9,9 @@ import click
 import pytest
 from click.testing import Result
 
-from distributions import write_distribution, write_pigeon
+from distributions import write_pigeon
 from postroom import ProviderRegistry
+from postroom_testing import write_distribution
 
 Run = Callable[..., Result]
 

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from certificates import Certificates
 from distributions import write_pigeon
 from postroom_cli.main import main
-from smtp_servers import Close, RealServer, ScriptedServer
+from postroom_testing import Certificates
+from postroom_testing.smtp import Close, SmtpServer
+from smtp_servers import RealServer
 
 Run = Callable[..., Result]
 Configure = Callable[..., None]
 Real = Callable[..., RealServer]
-Scripted = Callable[..., ScriptedServer]
+Scripted = Callable[..., SmtpServer]
 
 SEND = ("send", "--to", "grace@example.com", "--subject", "Hi", "--text", "Hello")
 KEYS = {"outcome", "message_id", "provider", "provider_id", "accepted", "refused", "error"}
@@ -136,9 +137,9 @@ def test_everybody_refused_is_exit_1(run: Run, configure: Configure, real_server
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_refused_message_is_exit_1_with_the_remedy(run: Run, configure: Configure, scripted_server: Scripted) -> None:
+def test_a_refused_message_is_exit_1_with_the_remedy(run: Run, configure: Configure, smtp_server: Scripted) -> None:
     """A refused sender is not sent; the line says where, why and what to do."""
-    server = scripted_server({"MAIL": b"550 5.7.1 not you\r\n"})
+    server = smtp_server({"MAIL": b"550 5.7.1 not you\r\n"})
     configure(server)
     result = run(*SEND)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -148,11 +149,9 @@ def test_a_refused_message_is_exit_1_with_the_remedy(run: Run, configure: Config
     )
 
 
-def test_failure_as_json_tells_the_stage_and_the_message(
-    run: Run, configure: Configure, scripted_server: Scripted
-) -> None:
+def test_failure_as_json_tells_the_stage_and_the_message(run: Run, configure: Configure, smtp_server: Scripted) -> None:
     """`--json` prints an object for a failed send too, with the same keys and the error in it."""
-    configure(scripted_server({".": Close()}))
+    configure(smtp_server({".": Close()}))
     result = run(*SEND, "--json")
     report = json.loads(result.stdout)
     assert result.exit_code == 3
@@ -184,9 +183,9 @@ class Renamed(SenderSettings):
     assert json.loads(result.stdout)["message_id"] is None
 
 
-def test_no_server_is_exit_1(run: Run, configure: Configure, scripted_server: Scripted) -> None:
+def test_no_server_is_exit_1(run: Run, configure: Configure, smtp_server: Scripted) -> None:
     """A port that nobody listens on is not sent, with the variables to check."""
-    with ScriptedServer() as gone:
+    with SmtpServer() as gone:
         pass
     configure(gone)
     result = run(*SEND)
@@ -331,10 +330,10 @@ def test_a_malformed_line_of_the_env_file_is_a_warning_without_the_line(
 
 @pytest.mark.parametrize("place", ["environment", "file"])
 def test_no_secret_is_printed_when_the_login_fails(
-    run: Run, configure: Configure, scripted_server: Scripted, tmp_path: Path, place: str
+    run: Run, configure: Configure, smtp_server: Scripted, tmp_path: Path, place: str
 ) -> None:
     """A server that quotes the password back does not get it onto the screen."""
-    server = scripted_server({"AUTH": b"535 5.7.8 swordfish is wrong, AGdyYWNlAHN3b3JkZmlzaA== too\r\n"})
+    server = smtp_server({"AUTH": b"535 5.7.8 swordfish is wrong, AGdyYWNlAHN3b3JkZmlzaA== too\r\n"})
     configure(server, SMTP_USERNAME="grace", SMTP_PASSWORD="swordfish" if place == "environment" else None)
     file = tmp_path / "mail.env"
     file.write_text("SMTP_PASSWORD=swordfish\n" if place == "file" else "", encoding="utf-8")

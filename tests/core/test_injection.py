@@ -229,12 +229,12 @@ def test_a_line_end_is_found_in_what_the_charset_encodes(text: str, charset: str
 )
 def test_hostile_text_is_dealt_with_at_once(text: str) -> None:
     """What looks like thousands of encoded words costs no more than its length."""
-    start = time.monotonic()
+    start = time.process_time()  # a search that is not linear would take hours
     try:
         said = check_text(text, "subject")
     except MailMessageError as error:
         said = str(error)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 30
     assert said == text or len(said) < 200
 
 
@@ -245,12 +245,12 @@ def test_hostile_text_is_dealt_with_at_once(text: str) -> None:
 )
 def test_a_hostile_header_value_is_dealt_with_at_once(value: str) -> None:
     """A header value of thousands of blanks costs no more than its length, wherever they stand."""
-    start = time.monotonic()
+    start = time.process_time()  # a search that is not linear would take hours
     try:
         said = MailMessage("grace@example.com", "Hello", "x", headers={"X-Test": value}).headers["X-Test"]
     except MailMessageError as error:
         said = str(error)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 30
     assert said == value or len(said) < 200
 
 

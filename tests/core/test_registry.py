@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from distributions import write_distribution, write_pigeon
+from distributions import write_pigeon
 from postroom import (
     MailConfigError,
     MailMessage,
@@ -25,6 +25,7 @@ from postroom import (
     default_registry,
     hookimpl,
 )
+from postroom_testing import write_distribution
 
 HEAD = "from postroom import *\n"
 ROUTE = HEAD + "@hookimpl\ndef postroom_route(config):\n    return {!r}\n"

@@ -1,40 +1,24 @@
-"""The wheels: each is built, unpacked into a bare environment with what it declares, and tried there.
-
-Nothing is downloaded: hatchling and the third parties' files are taken from the environment that runs the tests.
-"""
+"""The wheels: each is built, unpacked into a bare environment with what it declares, and tried there."""
 
 import ast
 import configparser
 import functools
 import importlib.metadata
-import json
-import os
-import shutil
-import subprocess
 import sys
-import sysconfig
-import textwrap
 import tomllib
-import venv
-import zipfile
-from collections.abc import Callable, Iterable
-from email.message import Message
-from email.parser import Parser
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import attrs
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from certificates import Certificates
+from bare_environment import FOLDERS, ROOT, Bare, Wheel, build
+from postroom_testing import Certificates
 from smtp_servers import RealServer
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = sorted(path.parent for path in [ROOT / "core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")])
 PROJECTS: dict[str, dict[str, Any]] = {
     str(canonicalize_name(project["name"])): project
     for project in (tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"] for folder in FOLDERS)
@@ -42,123 +26,12 @@ PROJECTS: dict[str, dict[str, Any]] = {
 NAMES = sorted(PROJECTS)
 
 
-def required(requirements: Iterable[str], extra: str = "") -> dict[str, Requirement]:
-    """Return, by name, which of these requirements count here: always, or with this extra besides."""
-    wanted = map(Requirement, requirements)
-    chosen = (each for each in wanted if each.marker is None or each.marker.evaluate({"extra": extra}))
-    return {str(canonicalize_name(each.name)): each for each in chosen}
-
-
-@attrs.frozen
-class Wheel:
-    """A wheel that was built, and what is in it."""
-
-    name: str
-    path: Path
-
-    @functools.cached_property
-    def files(self) -> dict[str, bytes]:
-        """What is in it, by path."""
-        with zipfile.ZipFile(self.path) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-
-    @property
-    def package(self) -> str:
-        """The name that it is imported by."""
-        return self.name.replace("-", "_")
-
-    @property
-    def info(self) -> str:
-        """Its dist-info folder."""
-        return f"{self.package}-{PROJECTS[self.name]['version']}.dist-info"
-
-    @property
-    def metadata(self) -> Message:
-        """Its METADATA."""
-        return Parser().parsestr(self.files[f"{self.info}/METADATA"].decode())
-
-    @property
-    def modules(self) -> list[str]:
-        """Every module in it."""
-        paths = (Path(name) for name in self.files if name.endswith(".py"))
-        return sorted(".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths)
-
-    def requirements(self, extra: str = "") -> dict[str, Requirement]:
-        """Return what it requires, by name: always, or with this extra besides."""
-        return required(self.metadata.get_all("Requires-Dist", []), extra)
-
-
-class Bare:
-    """A virtual environment without pip, and without anything but what is put into it."""
-
-    def __init__(self, folder: Path, wheels: dict[str, Wheel]) -> None:
-        venv.create(folder, with_pip=False, symlinks=os.name != "nt")
-        paths = sysconfig.get_paths("venv", vars={"base": str(folder), "platbase": str(folder)})
-        self.site = Path(paths["purelib"])
-        self.python = Path(paths["scripts"]) / Path(sys.executable).name
-        self._wheels = wheels
-        self._done: set[str] = set()
-
-    def install(self, name: str, *extras: str) -> None:
-        """Put a distribution into it, with what it requires, and what that requires."""
-        if name in self._done and not extras:
-            return
-        self._done.add(name)
-        if name in self._wheels:
-            wheel = self._wheels[name]
-            with zipfile.ZipFile(wheel.path) as archive:
-                archive.extractall(self.site)
-            needed = wheel.requirements()
-            for extra in extras:
-                needed.update(wheel.requirements(extra))
-        else:
-            distribution = importlib.metadata.distribution(name)
-            for file in distribution.files or ():
-                if ".." not in file.parts and "__pycache__" not in file.parts:
-                    target = self.site / file
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(str(file.locate()), target)
-            needed = required(distribution.requires or ())
-        for each in needed.values():
-            self.install(str(canonicalize_name(each.name)), *sorted(each.extras))
-
-    def run(self, *arguments: str, **environ: str) -> str:
-        """Run Python in it, apart from the environment of the tests, and return what it prints."""
-        done = subprocess.run(
-            [str(self.python), "-I", "-W", "error", *arguments],
-            env={**{key: os.environ[key] for key in ("PATH", "SYSTEMROOT") if key in os.environ}, **environ},
-            cwd=self.site,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
-        return done.stdout.strip()
-
-    def script(self, source: str, **environ: str) -> Any:
-        """Run a script in it, and return the JSON that it prints."""
-        return json.loads(self.run("-c", textwrap.dedent(source), **environ))
-
-
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Wheel]:
     """Return the wheel of every distribution, built from a copy of its folder, offline."""
-    out, building = tmp_path_factory.mktemp("wheels"), []
-    for folder in FOLDERS:
-        copy = tmp_path_factory.mktemp("source") / folder.name
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-        building.append(
-            subprocess.Popen(command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        )
-    for process in building:
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-    built = {str(canonicalize_name(path.name.split("-")[0])): path for path in out.glob("*.whl")}
+    built = build(FOLDERS, tmp_path_factory.mktemp("wheels"))
     assert sorted(built) == NAMES
-    return {name: Wheel(name, path) for name, path in built.items()}
+    return built
 
 
 @pytest.fixture(scope="session")
@@ -327,7 +200,9 @@ def test_a_wheel_offers_what_its_name_says(wheels: dict[str, Wheel], name: str) 
         assert offered == []
     elif name == "postroom-cli":
         assert offered == [("console_scripts", "postroom", "postroom_cli.main:main")]
-    elif name != "postroom-testing":
+    elif name == "postroom-testing":
+        assert offered == [("pytest11", "postroom", "postroom_testing.plugin")]
+    else:
         assert offered == [("mail.senders", name.removeprefix("postroom-"), f"{wheel.package}.plugin")]
     for _, _, value in offered:
         assert value.partition(":")[0] in wheel.modules

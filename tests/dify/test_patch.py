@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from certificates import Certificates
 from dify_miniature import MINIATURE, ROOT, Dify
 from distributions import write_pigeon
+from postroom_testing import Certificates
 from smtp_servers import RealServer
 
 PAGE = (ROOT / "docs" / "dify.md").read_text("utf-8")

@@ -15,14 +15,15 @@ import pytest
 
 from background import PATIENCE, Program
 from dify_miniature import Dify
+from postroom_testing.smtp import Silence, SmtpServer
 from redis_server import RedisServer
-from smtp_servers import RealServer, ScriptedServer, Silence
+from smtp_servers import RealServer
 
 COUNT = 500
 CODES = [f"code-{number}" for number in range(COUNT)]
 
 
-def variables(server: RealServer | ScriptedServer, **more: str) -> dict[str, str]:
+def variables(server: RealServer | SmtpServer, **more: str) -> dict[str, str]:
     """Return Dify's variables that lead to a server."""
     return {
         "MAIL_TYPE": "smtp",
@@ -116,10 +117,10 @@ def test_a_celery_worker_sends_each_mail_once(
 
 
 def test_a_server_that_hangs_holds_a_slot_until_the_deadline(
-    dify: Callable[..., Dify], redis: RedisServer, scripted_server: Callable[..., ScriptedServer]
+    dify: Callable[..., Dify], redis: RedisServer, smtp_server: Callable[..., SmtpServer]
 ) -> None:
     """The only slot of a worker is free again for the next mail, and the log says what became of the first."""
-    server = scripted_server({"greeting": [Silence()]})
+    server = smtp_server({"greeting": [Silence()]})
     made = dify(**variables(server, CELERY_BROKER_URL=redis.url, SMTP_DEADLINE="1.5"))
     with made.worker("gevent", 1) as worker, made.api(1) as api:
         worker.wait_for(r"ready\.")

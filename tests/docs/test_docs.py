@@ -12,9 +12,6 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import postroom
-from certificates import Certificates
-from http_servers import HttpServer
-from http_servers import Reply as HttpReply
 from postroom import (
     Capability,
     MailMessage,
@@ -30,6 +27,9 @@ from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import Reply
 from postroom_smtp_oauth2.aadsts import CODES
 from postroom_smtp_oauth2.clouds import CLOUDS
+from postroom_testing import Certificates
+from postroom_testing.http import HttpServer
+from postroom_testing.http import Reply as HttpReply
 from smtp_servers import RealServer
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +65,9 @@ PAGE_OF = {
     "smtp-oauth2": "microsoft365.md",
     "resend": "resend.md",
     "sendgrid": "sendgrid.md",
+    "console": "development.md",
+    "file": "development.md",
+    "memory": "development.md",
 }
 
 PARSER = Sybil([PythonCodeBlockParser(), CodeBlockParser("console", run_commands)])

@@ -18,14 +18,14 @@ from typing import Any
 import attrs
 import pytest
 
-from certificates import Certificates
-from http_servers import Close, Drip, Early, HttpServer, Raw, Reply, Request, Truncate
 from postroom import MailConnectionError, MailMessage, MailSenderFactory, MailSendError, Outcome, Secret, setting
 from postroom_http import client as client_module
 from postroom_http import failures
 from postroom_http.client import HttpClient
 from postroom_http.failures import Lost
 from postroom_http.settings import HttpSettings
+from postroom_testing import Certificates
+from postroom_testing.http import Close, Drip, Early, HttpServer, Raw, Reply, Request, Truncate
 
 KEY = "key_s3cr3t/with+signs="
 LOST = Lost("Look before you send it again")

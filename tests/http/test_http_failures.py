@@ -15,8 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certificates import Certificates
-from http_servers import Close, Drip, Early, HttpServer, Raw, Reply, Reset, Silence, Step
 from postroom import (
     MailAuthError,
     MailConnectionError,
@@ -35,6 +33,8 @@ from postroom_http.answer import Answer
 from postroom_http.client import HttpClient
 from postroom_http.failures import Lost, Peer, Rule, from_answer, seconds
 from postroom_http.settings import HttpSettings
+from postroom_testing import Certificates
+from postroom_testing.http import Close, Drip, Early, HttpServer, Raw, Reply, Reset, Silence, Step
 
 KEY = "key_s3cr3t"
 LOST = Lost("Look before you send it again")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from http_servers import HttpServer
 from postroom import DeliveringSender, MailSenderFactory
+from postroom_testing.http import HttpServer
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from http_servers import Close, Drip, HttpServer, Reply, Reset, Silence, Step, Truncate
 from postroom import (
     DeliveringSender,
     MailAuthError,
@@ -20,6 +19,7 @@ from postroom import (
     MailUnavailableError,
     Outcome,
 )
+from postroom_testing.http import Close, Drip, HttpServer, Reply, Reset, Silence, Step, Truncate
 
 Resend = Callable[..., DeliveringSender]
 Server = Callable[..., HttpServer]

@@ -8,7 +8,6 @@ from typing import Any
 import attrs
 import pytest
 
-from http_servers import Close, HttpServer, Reply, Request, Reset, Silence, Step, Truncate
 from postroom import (
     Attachment,
     DeliveringSender,
@@ -24,6 +23,7 @@ from postroom import (
     Outcome,
     Receipt,
 )
+from postroom_testing.http import Close, HttpServer, Reply, Request, Reset, Silence, Step, Truncate
 
 Resend = Callable[..., DeliveringSender]
 Server = Callable[..., HttpServer]

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from http_servers import Close, HttpServer, Reply, Silence, Step
 from postroom import (
     DeliveringSender,
     MailAuthError,
@@ -17,6 +16,7 @@ from postroom import (
     MailUnavailableError,
     Outcome,
 )
+from postroom_testing.http import Close, HttpServer, Reply, Silence, Step
 
 Resend = Callable[..., DeliveringSender]
 Server = Callable[..., HttpServer]

@@ -7,9 +7,9 @@ from typing import Any
 import attrs
 import pytest
 
-from http_servers import HttpServer, Reply
 from postroom import Attachment, Capability, DeliveringSender, MailMessage, MailMessageError
 from postroom_resend.plugin import postroom_provider
+from postroom_testing.http import HttpServer, Reply
 
 Resend = Callable[..., DeliveringSender]
 Server = Callable[..., HttpServer]

@@ -18,11 +18,11 @@ import yaml
 from hypothesis import assume, given, settings
 
 from api_messages import resend_messages
-from certificates import Certificates
-from http_servers import HttpServer, Reply
 from postroom import Address, Attachment, DeliveringSender, MailMessage, MailMessageError, Receipt
 from postroom_resend.payload import to_payload
 from postroom_resend.plugin import postroom_provider
+from postroom_testing import Certificates
+from postroom_testing.http import HttpServer, Reply
 
 Resend = Callable[..., DeliveringSender]
 Server = Callable[..., HttpServer]

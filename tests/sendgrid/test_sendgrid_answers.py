@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from http_servers import Close, HttpServer, Reply, Reset, Silence
 from postroom import (
     MailAuthError,
     MailConnectionError,
@@ -26,6 +25,7 @@ from postroom import (
 from postroom_http.answer import Answer
 from postroom_http.failures import Peer
 from postroom_sendgrid import answers
+from postroom_testing.http import Close, HttpServer, Reply, Reset, Silence
 from sendgrid_messages import KEY, error_of, message
 
 Start = Callable[..., HttpServer]

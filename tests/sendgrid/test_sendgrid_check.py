@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from http_servers import HttpServer, Reply, Request, Silence, Step
 from postroom import (
     MailAuthError,
     MailConnectionError,
@@ -17,6 +16,7 @@ from postroom import (
     MailUnavailableError,
     Outcome,
 )
+from postroom_testing.http import HttpServer, Reply, Request, Silence, Step
 from sendgrid_messages import KEY, sender, sound
 
 Start = Callable[..., HttpServer]

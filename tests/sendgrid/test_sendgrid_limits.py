@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from http_servers import HttpServer, Reply
 from postroom import Address, Attachment, MailMessageError
 from postroom_sendgrid.limits import LIMITS
+from postroom_testing.http import HttpServer, Reply
 from sendgrid_messages import error_of, message, sender
 
 Start = Callable[..., HttpServer]

@@ -18,20 +18,20 @@ from postroom import (
     Receipt,
 )
 from postroom_smtp import transaction
+from postroom_testing.smtp import Action, Close, Pause, Reset, Silence, SmtpServer, Stall
 from smtp_checks import QUICK, error_of, large_message, message, sender
-from smtp_servers import Action, Close, Pause, Reset, ScriptedServer, Silence, Stall
 
-Servers = Callable[..., ScriptedServer]
-CHUNKING = ScriptedServer.CHUNKING
+Servers = Callable[..., SmtpServer]
+CHUNKING = SmtpServer.CHUNKING
 LOST = {"close": Close(), "reset": Reset()}
 
 
-def chunking(servers: Servers, script: dict[str, object] | None = None, **more: object) -> ScriptedServer:
+def chunking(servers: Servers, script: dict[str, object] | None = None, **more: object) -> SmtpServer:
     """Start a server that offers PIPELINING and CHUNKING and sends its replies when the client waits for them."""
     return servers(script, **{"extensions": CHUNKING, "hold": 0, **more})
 
 
-def results(server: ScriptedServer, *mails: MailMessage, **more: object) -> list[Receipt | MailError]:
+def results(server: SmtpServer, *mails: MailMessage, **more: object) -> list[Receipt | MailError]:
     """Deliver the messages one after the other by one sender, and return what became of each."""
     found: list[Receipt | MailError] = []
     with sender(server.settings(**{"timeout": 5, **more})) as made:
@@ -44,7 +44,7 @@ def results(server: ScriptedServer, *mails: MailMessage, **more: object) -> list
     return found
 
 
-def outcomes(server: ScriptedServer, *mails: MailMessage, **more: object) -> list[Outcome]:
+def outcomes(server: SmtpServer, *mails: MailMessage, **more: object) -> list[Outcome]:
     """Return the outcome of each."""
     found: list[Outcome] = []
     for result in results(server, *mails, **more):
@@ -56,9 +56,9 @@ def outcomes(server: ScriptedServer, *mails: MailMessage, **more: object) -> lis
 # One write, or two
 
 
-def test_a_small_message_is_one_write(scripted_server: Servers) -> None:
+def test_a_small_message_is_one_write(smtp_server: Servers) -> None:
     """Envelope, BDAT and the whole message leave at once; nothing of DATA is in it."""
-    server = chunking(scripted_server)
+    server = chunking(smtp_server)
     with sender(server.settings()) as made:
         made.deliver(message(cc="bob@example.com"))
         made.deliver(message())
@@ -71,11 +71,11 @@ def test_a_small_message_is_one_write(scripted_server: Servers) -> None:
 
 
 def test_trap_9_after_an_idle_time_the_envelope_goes_alone(
-    scripted_server: Servers, monkeypatch: pytest.MonkeyPatch
+    smtp_server: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that may be stale shows that on MAIL and RCPT, when nothing can have been taken."""
     monkeypatch.setattr(transaction, "_HOT", 0.05)
-    server = chunking(scripted_server)
+    server = chunking(smtp_server)
     with sender(server.settings()) as made:
         made.deliver(message())
         time.sleep(0.1)
@@ -86,9 +86,9 @@ def test_trap_9_after_an_idle_time_the_envelope_goes_alone(
     assert chunk == b"BDAT %d LAST\r\n" % len(server.bodies[1]) + server.bodies[1]
 
 
-def test_a_large_message_waits_for_its_recipients(scripted_server: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_message_waits_for_its_recipients(smtp_server: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is larger than the limit goes in two steps, and one that is as large as the limit in one."""
-    server = chunking(scripted_server)
+    server = chunking(smtp_server)
     mail = message()
     with sender(server.settings()) as made:
         made.deliver(mail)
@@ -99,17 +99,17 @@ def test_a_large_message_waits_for_its_recipients(scripted_server: Servers, monk
     assert (whole.count(b"BDAT"), envelope.count(b"BDAT"), chunk.count(b"BDAT")) == (1, 0, 1)
 
 
-def test_a_message_of_megabytes_is_one_chunk(scripted_server: Servers) -> None:
+def test_a_message_of_megabytes_is_one_chunk(smtp_server: Servers) -> None:
     """It is written in blocks, all of them under one BDAT, and not before its recipients are accepted."""
-    server = chunking(scripted_server)
+    server = chunking(smtp_server)
     assert outcomes(server, large_message()) == [Outcome.ACCEPTED]
     assert server.verbs == ["EHLO", "MAIL", "RCPT", "BDAT", "QUIT"]
     assert len(server.bodies[0]) > 8_000_000
 
 
-def test_large_and_refused_is_not_sent_in_vain(scripted_server: Servers) -> None:
+def test_large_and_refused_is_not_sent_in_vain(smtp_server: Servers) -> None:
     """Without a recipient there is no BDAT, and RSET begins the next message."""
-    server = chunking(scripted_server, {"RCPT": [b"550 no\r\n"]})
+    server = chunking(smtp_server, {"RCPT": [b"550 no\r\n"]})
     assert outcomes(server, large_message(), message()) == [Outcome.NOT_SENT, Outcome.ACCEPTED]
     assert server.verbs == ["EHLO", "MAIL", "RCPT", "RSET", "MAIL", "RCPT", "BDAT", "QUIT"]
 
@@ -119,11 +119,11 @@ def test_large_and_refused_is_not_sent_in_vain(scripted_server: Servers) -> None
 
 @pytest.mark.parametrize("hot", [3.0, 0.0], ids=["one write", "two writes"])
 def test_trap_7_the_size_is_in_octets_and_no_dot_is_doubled(
-    scripted_server: Servers, monkeypatch: pytest.MonkeyPatch, hot: float
+    smtp_server: Servers, monkeypatch: pytest.MonkeyPatch, hot: float
 ) -> None:
     """Dots that begin a line, non-ASCII text and headers: what BDAT says is what comes, up to the last octet."""
     monkeypatch.setattr(transaction, "_HOT", hot)
-    server = chunking(scripted_server)
+    server = chunking(smtp_server)
     mails = [
         message(text=".\n..\n.x\n\n.\nend"),
         message(subject="Grüße", text="schöne Grüße\n.\n", html="<p>ü\n.</p>"),
@@ -140,18 +140,18 @@ def test_trap_7_the_size_is_in_octets_and_no_dot_is_doubled(
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", server.received)
 
 
-def test_trap_7_data_and_bdat_are_never_mixed(scripted_server: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trap_7_data_and_bdat_are_never_mixed(smtp_server: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that takes BDAT gets no DATA, whatever the messages meet."""
     monkeypatch.setattr(transaction, "_ONE_WRITE", 5000)
-    server = chunking(scripted_server, {"MAIL": [b"250 ok\r\n", b"550 no\r\n"], "BDAT": [b"552 no\r\n"]})
+    server = chunking(smtp_server, {"MAIL": [b"250 ok\r\n", b"550 no\r\n"], "BDAT": [b"552 no\r\n"]})
     outcomes(server, *[message(text="x\n" * size) for size in (1, 1, 5000, 1)])
     assert "DATA" not in server.verbs
     assert server.verbs.count("BDAT") == 4
 
 
-def test_chunking_without_pipelining_is_not_used(scripted_server: Servers) -> None:
+def test_chunking_without_pipelining_is_not_used(smtp_server: Servers) -> None:
     """It would save nothing then; DATA goes as anywhere."""
-    server = chunking(scripted_server, extensions=["CHUNKING"])
+    server = chunking(smtp_server, extensions=["CHUNKING"])
     assert outcomes(server, message(), message()) == [Outcome.ACCEPTED] * 2
     assert "BDAT" not in server.verbs
 
@@ -162,11 +162,11 @@ def test_chunking_without_pipelining_is_not_used(scripted_server: Servers) -> No
 @pytest.mark.parametrize("hot", [3.0, 0.0], ids=["one write", "two writes"])
 @pytest.mark.parametrize("moment", ["MAIL", "RCPT"])
 def test_trap_6_a_refused_envelope_leaves_the_connection_usable(
-    scripted_server: Servers, monkeypatch: pytest.MonkeyPatch, moment: str, hot: float
+    smtp_server: Servers, monkeypatch: pytest.MonkeyPatch, moment: str, hot: float
 ) -> None:
     """The replies to all commands of the group are read, and the next message begins with RSET."""
     monkeypatch.setattr(transaction, "_HOT", hot)
-    server = chunking(scripted_server, {moment: [b"550 5.1.8 no\r\n"]})
+    server = chunking(smtp_server, {moment: [b"550 5.1.8 no\r\n"]})
     first, second = results(server, message(), message())
     assert type(first) is (MailRejectedError if moment == "MAIL" else MailRecipientsError)
     assert isinstance(first, MailSendError)
@@ -177,9 +177,9 @@ def test_trap_6_a_refused_envelope_leaves_the_connection_usable(
     assert len(server.taken) == 1
 
 
-def test_trap_5_some_refused_are_named_and_the_chunk_goes_to_the_others(scripted_server: Servers) -> None:
+def test_trap_5_some_refused_are_named_and_the_chunk_goes_to_the_others(smtp_server: Servers) -> None:
     """The message is taken once; nobody is offered it twice, and no RSET is needed."""
-    server = chunking(scripted_server, {"RCPT": [b"550 5.1.1 no\r\n", b"250 ok\r\n"]})
+    server = chunking(smtp_server, {"RCPT": [b"550 5.1.1 no\r\n", b"250 ok\r\n"]})
     first, second = results(server, message(cc="bob@example.com"), message())
     assert isinstance(first, Receipt)
     assert (first.accepted, [*first.refused]) == (("bob@example.com",), ["ada@example.com"])
@@ -189,9 +189,9 @@ def test_trap_5_some_refused_are_named_and_the_chunk_goes_to_the_others(scripted
 
 
 @pytest.mark.parametrize("end", [b"552 5.3.4 too big\r\n", b"451 4.3.0 later\r\n"])
-def test_trap_10_a_refused_chunk_is_a_verdict(scripted_server: Servers, end: bytes) -> None:
+def test_trap_10_a_refused_chunk_is_a_verdict(smtp_server: Servers, end: bytes) -> None:
     """The message is not sent, and the connection goes on."""
-    server = chunking(scripted_server, {"BDAT": [end]})
+    server = chunking(smtp_server, {"BDAT": [end]})
     first, second = results(server, message(), message())
     assert isinstance(first, MailSendError)
     assert (first.stage, first.code, first.outcome) == ("final", int(end[:3]), Outcome.NOT_SENT)
@@ -201,9 +201,9 @@ def test_trap_10_a_refused_chunk_is_a_verdict(scripted_server: Servers, end: byt
 
 @pytest.mark.parametrize("swallows", [True, False])
 @pytest.mark.parametrize("code", [500, 502, 504])
-def test_trap_7_a_server_that_does_not_know_bdat_is_left(scripted_server: Servers, code: int, swallows: bool) -> None:
+def test_trap_7_a_server_that_does_not_know_bdat_is_left(smtp_server: Servers, code: int, swallows: bool) -> None:
     """It offered what it does not do, and may be taking the message for commands."""
-    server = chunking(scripted_server, {"BDAT": [f"{code} what?\r\n".encode()]}, swallows=swallows)
+    server = chunking(smtp_server, {"BDAT": [f"{code} what?\r\n".encode()]}, swallows=swallows)
     with sender(server.settings()) as made:
         with pytest.raises(MailRejectedError) as caught:
             made.deliver(message())
@@ -214,7 +214,7 @@ def test_trap_7_a_server_that_does_not_know_bdat_is_left(scripted_server: Server
 
 @pytest.mark.parametrize("envelope", [True, False], ids=["accepted envelope", "refused envelope"])
 def test_trap_7_message_text_that_is_run_as_commands_is_nobodys_acceptance(
-    scripted_server: Servers, envelope: bool
+    smtp_server: Servers, envelope: bool
 ) -> None:
     """What a server answers to text that it did not swallow, even 250 and late, is no reply to the next message."""
     script: dict[str, object] = {
@@ -223,13 +223,13 @@ def test_trap_7_message_text_that_is_run_as_commands_is_nobodys_acceptance(
         "RCPT": None if envelope else b"550 no\r\n",
     }
     text = "NOOP\n" * 10
-    server = scripted_server({k: v for k, v in script.items() if v}, extensions=CHUNKING, swallows=False)
+    server = smtp_server({k: v for k, v in script.items() if v}, extensions=CHUNKING, swallows=False)
     found = results(server, message(text=text), message(text=text))
     assert not any(isinstance(result, Receipt) for result in found)
     assert server.bodies == []
 
 
-def test_trap_7_late_replies_to_unswallowed_text_do_not_refuse_the_next_message(scripted_server: Servers) -> None:
+def test_trap_7_late_replies_to_unswallowed_text_do_not_refuse_the_next_message(smtp_server: Servers) -> None:
     """The next message has left, behind the text, and the server takes it: nobody may say that it was not sent."""
     script: dict[str, object] = {"BDAT": [(b"554 5.5.0 no\r\n", Pause(0.2))]}
     with Picky(script, extensions=CHUNKING, swallows=False) as server:
@@ -252,7 +252,7 @@ def test_trap_8_unswallowed_text_does_not_refuse_the_messages_behind_it() -> Non
         assert other.outcome is Outcome.UNKNOWN
 
 
-class Picky(ScriptedServer):
+class Picky(SmtpServer):
     """Does not swallow the first chunk, but those after it."""
 
     def action(self, moment: str, given: str = "") -> Action | None:
@@ -269,12 +269,12 @@ class Picky(ScriptedServer):
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("kept", [True, False])
 def test_trap_9_eof_without_replies_after_one_write_is_unknown_and_never_repeated(
-    scripted_server: Servers, fault: str, kept: bool
+    smtp_server: Servers, fault: str, kept: bool
 ) -> None:
     """The server may have queued the message and died with its replies, as it does here."""
     fine: list[Action] = [b"250 ok\r\n"] if kept else []
     script = {"BDAT": [*fine, LOST[fault]]}
-    server = chunking(scripted_server, script, hold=0.05)
+    server = chunking(smtp_server, script, hold=0.05)
     found = results(server, *[message()] * (2 if kept else 1))
     error = found[-1]
     assert isinstance(error, MailConnectionError)
@@ -287,10 +287,10 @@ def test_trap_9_eof_without_replies_after_one_write_is_unknown_and_never_repeate
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("moment", ["MAIL", "RCPT"])
 def test_trap_9_a_loss_at_the_envelope_of_one_write_is_unknown_too(
-    scripted_server: Servers, moment: str, fault: str
+    smtp_server: Servers, moment: str, fault: str
 ) -> None:
     """The message had left with its envelope, and the reply to MAIL is not the last word on it."""
-    server = chunking(scripted_server, {moment: [b"250 ok\r\n", LOST[fault]]})
+    server = chunking(smtp_server, {moment: [b"250 ok\r\n", LOST[fault]]})
     assert outcomes(server, message(), message()) == [Outcome.ACCEPTED, Outcome.UNKNOWN]
     assert server.connections == 1
 
@@ -298,11 +298,11 @@ def test_trap_9_a_loss_at_the_envelope_of_one_write_is_unknown_too(
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("moment", ["MAIL", "RCPT"])
 def test_trap_9_a_stale_connection_costs_a_second_one_and_no_doubt(
-    scripted_server: Servers, monkeypatch: pytest.MonkeyPatch, moment: str, fault: str
+    smtp_server: Servers, monkeypatch: pytest.MonkeyPatch, moment: str, fault: str
 ) -> None:
     """In the two-step form the message has not left when the loss shows, so it goes over a new connection."""
     monkeypatch.setattr(transaction, "_HOT", 0.0)
-    server = chunking(scripted_server, {moment: [b"250 ok\r\n", LOST[fault]]})
+    server = chunking(smtp_server, {moment: [b"250 ok\r\n", LOST[fault]]})
     mail = message()
     _, receipt = results(server, message(), mail)
     assert isinstance(receipt, Receipt)
@@ -313,11 +313,11 @@ def test_trap_9_a_stale_connection_costs_a_second_one_and_no_doubt(
 @pytest.mark.parametrize("fault", [*LOST, "stall"])
 @pytest.mark.parametrize("kept", [True, False])
 def test_trap_9_a_write_that_fails_before_the_last_octet_is_not_sent(
-    scripted_server: Servers, fault: str, kept: bool
+    smtp_server: Servers, fault: str, kept: bool
 ) -> None:
     """Only where the connection was kept from an earlier message is it offered again, once, over a new one."""
     action = {**LOST, "stall": Stall()}[fault]
-    server = chunking(scripted_server, {"chunk": [b"", action] if kept else [action]}, receive_buffer=4096)
+    server = chunking(smtp_server, {"chunk": [b"", action] if kept else [action]}, receive_buffer=4096)
     mails = [message(), large_message()] if kept else [large_message()]
     with sender(server.settings(timeout=QUICK if fault == "stall" else 5)) as made:
         if kept:
@@ -332,33 +332,33 @@ def test_trap_9_a_write_that_fails_before_the_last_octet_is_not_sent(
 
 
 @pytest.mark.parametrize("code", [421, 451, 552])
-def test_trap_10_words_in_the_middle_of_a_chunk_are_the_verdict(scripted_server: Servers, code: int) -> None:
+def test_trap_10_words_in_the_middle_of_a_chunk_are_the_verdict(smtp_server: Servers, code: int) -> None:
     """A server that refuses and hangs up while it is written to says why, and that is reported."""
     action = (f"{code} 4.3.1 full\r\n".encode(), Close())
-    server = chunking(scripted_server, {"chunk": [action]}, receive_buffer=4096)
+    server = chunking(smtp_server, {"chunk": [action]}, receive_buffer=4096)
     error = error_of(server.settings(timeout=5), large_message())
     # A reset may overtake the words.
     assert (error.outcome, error.code) in [(Outcome.NOT_SENT, code), (Outcome.NOT_SENT, None)]
 
 
-def test_trap_10_words_before_a_stall_in_the_middle_of_a_chunk_are_the_verdict(scripted_server: Servers) -> None:
+def test_trap_10_words_before_a_stall_in_the_middle_of_a_chunk_are_the_verdict(smtp_server: Servers) -> None:
     """The write times out, but the reason has come."""
     action = (b"552 5.3.4 too big\r\n", Stall())
-    server = chunking(scripted_server, {"chunk": [action]}, receive_buffer=4096)
+    server = chunking(smtp_server, {"chunk": [action]}, receive_buffer=4096)
     error = error_of(server.settings(timeout=QUICK), large_message())
     assert (type(error), error.outcome, error.code) == (MailRejectedError, Outcome.NOT_SENT, 552)
 
 
-def test_trap_10_silence_after_the_chunk_is_unknown(scripted_server: Servers) -> None:
+def test_trap_10_silence_after_the_chunk_is_unknown(smtp_server: Servers) -> None:
     """The reply may be under way."""
-    server = chunking(scripted_server, {"BDAT": [Silence()]})
+    server = chunking(smtp_server, {"BDAT": [Silence()]})
     assert error_of(server.settings(timeout=QUICK)).outcome is Outcome.UNKNOWN
     assert len(server.wait().taken) == 1
 
 
-def test_refused_recipients_are_the_verdict_though_the_reply_to_the_chunk_is_lost(scripted_server: Servers) -> None:
+def test_refused_recipients_are_the_verdict_though_the_reply_to_the_chunk_is_lost(smtp_server: Servers) -> None:
     """Nobody was to get it, so there is no doubt about it; the connection is given up."""
-    server = chunking(scripted_server, {"RCPT": [b"550 no\r\n"], "BDAT": [Close()]})
+    server = chunking(smtp_server, {"RCPT": [b"550 no\r\n"], "BDAT": [Close()]})
     first, second = results(server, message(), message())
     assert isinstance(first, MailRecipientsError)
     assert first.outcome is Outcome.NOT_SENT
@@ -366,8 +366,8 @@ def test_refused_recipients_are_the_verdict_though_the_reply_to_the_chunk_is_los
     assert server.connections == 2
 
 
-def test_421_to_the_envelope_of_one_write_is_not_sent_and_not_repeated(scripted_server: Servers) -> None:
+def test_421_to_the_envelope_of_one_write_is_not_sent_and_not_repeated(smtp_server: Servers) -> None:
     """The server says that it took nothing, so it is no doubt; that it is offered again is the caller's to decide."""
-    server = chunking(scripted_server, {"MAIL": [b"250 ok\r\n", (b"421 4.3.2 down\r\n", Close())]})
+    server = chunking(smtp_server, {"MAIL": [b"250 ok\r\n", (b"421 4.3.2 down\r\n", Close())]})
     assert outcomes(server, message(), message()) == [Outcome.ACCEPTED, Outcome.NOT_SENT]
     assert server.connections == 1

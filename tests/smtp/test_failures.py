@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certificates import Certificates
 from postroom import (
     MailAuthError,
     MailConnectionError,
@@ -24,8 +23,9 @@ from postroom import (
 )
 from postroom_smtp.failures import Stage, from_exception, from_reply
 from postroom_smtp.replies import Reply
+from postroom_testing import Certificates
+from postroom_testing.smtp import Action, Close, Drip, Endless, Read, Reset, Silence, SmtpServer, Stall
 from smtp_checks import PASSWORD, QUICK, USER, assert_sound, error_of, large_message, message, sender
-from smtp_servers import Action, Close, Drip, Endless, Read, Reset, ScriptedServer, Silence, Stall
 
 MOMENTS = ["greeting", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."]
 LOST: dict[str, tuple[Action, type[MailSendError], bool]] = {
@@ -48,7 +48,7 @@ LOST: dict[str, tuple[Action, type[MailSendError], bool]] = {
 STAGE = {"greeting": "greeting", "EHLO": "ehlo", "AUTH": "auth", "MAIL": "mail", "RCPT": "rcpt", "DATA": "data"}
 
 
-def with_login(server: ScriptedServer, **more: object) -> dict[str, object]:
+def with_login(server: SmtpServer, **more: object) -> dict[str, object]:
     """Return settings that log in; the time-out is one that a test never reaches."""
     return server.settings(**{"username": USER, "password": PASSWORD, "timeout": 10, **more})
 
@@ -61,11 +61,11 @@ def patience(kind: type[MailSendError]) -> float:
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_without_an_understandable_reply_only_the_final_stage_is_in_doubt(
-    scripted_server: Callable[..., ScriptedServer], moment: str, fault: str
+    smtp_server: Callable[..., SmtpServer], moment: str, fault: str
 ) -> None:
     """A reply that never comes or makes no sense means not sent, but after the final dot nobody knows."""
     action, kind, transient = LOST[fault]
-    server = scripted_server({moment: action})
+    server = smtp_server({moment: action})
     started = time.monotonic()
     error = error_of(with_login(server, timeout=patience(kind)))
     assert time.monotonic() - started < 20  # the time-out is for the whole reply: a drip would go on for minutes
@@ -82,11 +82,11 @@ def test_without_an_understandable_reply_only_the_final_stage_is_in_doubt(
 
 
 @pytest.mark.parametrize("fault", ["silence", "reset", "close", "malformed", "codes that disagree"])
-def test_the_error_in_doubt_names_the_message_id(scripted_server: Callable[..., ScriptedServer], fault: str) -> None:
+def test_the_error_in_doubt_names_the_message_id(smtp_server: Callable[..., SmtpServer], fault: str) -> None:
     """Whoever must find out whether the message was accepted is told what to look for."""
     action, kind, _ = LOST[fault]
     mail = message()
-    error = error_of(with_login(scripted_server({".": action}), timeout=patience(kind)), mail)
+    error = error_of(with_login(smtp_server({".": action}), timeout=patience(kind)), mail)
     assert error.outcome is Outcome.UNKNOWN
     assert mail.message_id in str(error)
     assert "before you send it again" in str(error)
@@ -112,20 +112,20 @@ REFUSED: dict[bytes, tuple[type[MailSendError], bool, str | None]] = {
 @pytest.mark.parametrize("reply", REFUSED)
 @pytest.mark.parametrize("moment", ["greeting", "EHLO", "MAIL", "DATA", "."])
 def test_a_refusal_is_a_verdict_at_every_stage(
-    scripted_server: Callable[..., ScriptedServer], moment: str, reply: bytes
+    smtp_server: Callable[..., SmtpServer], moment: str, reply: bytes
 ) -> None:
     """A reply of 4yz or 5yz means not sent, after the final dot too; its codes decide the class."""
     kind, transient, enhanced_code = REFUSED[reply]
-    error = error_of(with_login(scripted_server({moment: reply + b"\r\n"})))
+    error = error_of(with_login(smtp_server({moment: reply + b"\r\n"})))
     assert type(error) is kind
     assert (error.stage, error.outcome) == (STAGE.get(moment, "final"), Outcome.NOT_SENT)
     assert (error.code, error.enhanced_code, error.transient) == (int(reply[:3]), enhanced_code, transient)
 
 
 @pytest.mark.parametrize("reply", REFUSED)
-def test_a_refusal_of_the_login_is_an_auth_error(scripted_server: Callable[..., ScriptedServer], reply: bytes) -> None:
+def test_a_refusal_of_the_login_is_an_auth_error(smtp_server: Callable[..., SmtpServer], reply: bytes) -> None:
     """Whatever a server says to AUTH, it concerns the login; nothing is offered after it."""
-    server = scripted_server({"AUTH": reply + b"\r\n"})
+    server = smtp_server({"AUTH": reply + b"\r\n"})
     error = error_of(with_login(server))
     assert type(error) is MailAuthError
     assert (error.stage, error.code, error.transient) == ("auth", int(reply[:3]), REFUSED[reply][1])
@@ -134,9 +134,9 @@ def test_a_refusal_of_the_login_is_an_auth_error(scripted_server: Callable[..., 
 
 
 @pytest.mark.parametrize("reply", REFUSED)
-def test_a_refusal_of_the_only_recipient_names_it(scripted_server: Callable[..., ScriptedServer], reply: bytes) -> None:
+def test_a_refusal_of_the_only_recipient_names_it(smtp_server: Callable[..., SmtpServer], reply: bytes) -> None:
     """With nobody left to send to, the error holds each recipient's refusal, and DATA is never said."""
-    server = scripted_server({"RCPT": reply + b"\r\n"})
+    server = smtp_server({"RCPT": reply + b"\r\n"})
     error = error_of(with_login(server))
     _, transient, enhanced_code = REFUSED[reply]
     assert type(error) is MailRecipientsError
@@ -147,11 +147,9 @@ def test_a_refusal_of_the_only_recipient_names_it(scripted_server: Callable[...,
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_421_is_the_end_of_the_connection_at_every_stage(
-    scripted_server: Callable[..., ScriptedServer], moment: str
-) -> None:
+def test_421_is_the_end_of_the_connection_at_every_stage(smtp_server: Callable[..., SmtpServer], moment: str) -> None:
     """A server that is shutting down has not taken the message, which may go through later."""
-    server = scripted_server({moment: (b"421 4.3.2 shutting down\r\n", Close())})
+    server = smtp_server({moment: (b"421 4.3.2 shutting down\r\n", Close())})
     error = error_of(with_login(server))
     assert type(error) is MailUnavailableError
     assert (error.stage, error.code, error.enhanced_code) == (STAGE.get(moment, "final"), 421, "4.3.2")
@@ -172,14 +170,14 @@ def test_421_is_the_end_of_the_connection_at_every_stage(
     ],
 )
 def test_a_positive_code_in_the_wrong_place_is_no_success(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
     moment: str,
     reply: bytes,
     kind: type[MailSendError],
     outcome: Outcome,
 ) -> None:
     """A code that does not belong to the command is never taken for a yes."""
-    server = scripted_server({moment: reply})
+    server = smtp_server({moment: reply})
     error = error_of(with_login(server))
     assert (type(error), error.outcome, error.transient) == (kind, outcome, False)
     assert len(server.wait().bodies) == (moment == ".")
@@ -199,10 +197,10 @@ USUAL = {
 @pytest.mark.parametrize("surplus", [b"250 ok\r\n", b"354 go\r\n", b"220 hello\r\n", b"235 welcome\r\n", b"2"])
 @pytest.mark.parametrize("moment", USUAL)
 def test_a_second_reply_to_one_command_ends_the_dialogue(
-    scripted_server: Callable[..., ScriptedServer], moment: str, surplus: bytes
+    smtp_server: Callable[..., SmtpServer], moment: str, surplus: bytes
 ) -> None:
     """A surplus reply is not taken for the answer to the next command: from then on nothing would fit."""
-    server = scripted_server({moment: USUAL[moment] + surplus})
+    server = smtp_server({moment: USUAL[moment] + surplus})
     kind = MailTimeoutError if surplus == b"2" else MailConnectionError
     error = error_of(with_login(server, timeout=patience(kind)))
     assert type(error) is kind
@@ -212,19 +210,17 @@ def test_a_second_reply_to_one_command_ends_the_dialogue(
 
 
 @pytest.mark.parametrize("moment", USUAL)
-def test_a_second_reply_that_says_421_is_understood(
-    scripted_server: Callable[..., ScriptedServer], moment: str
-) -> None:
+def test_a_second_reply_that_says_421_is_understood(smtp_server: Callable[..., SmtpServer], moment: str) -> None:
     """The one thing that a server may say unasked is that it is closing the connection (RFC 5321 section 3.8)."""
-    server = scripted_server({moment: (USUAL[moment] + b"421 4.4.2 idle for too long\r\n", Close())})
+    server = smtp_server({moment: (USUAL[moment] + b"421 4.4.2 idle for too long\r\n", Close())})
     error = error_of(with_login(server))
     assert type(error) is MailUnavailableError
     assert (error.stage, error.code, error.transient) == (NEXT[moment], 421, True)
 
 
-def test_a_reply_before_the_final_dot_is_never_an_acceptance(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_reply_before_the_final_dot_is_never_an_acceptance(smtp_server: Callable[..., SmtpServer]) -> None:
     """A server that says 250 before the message has ended cannot have taken it."""
-    server = scripted_server({"DATA": b"354 go\r\n250 2.0.0 accepted\r\n", ".": Silence()})
+    server = smtp_server({"DATA": b"354 go\r\n250 2.0.0 accepted\r\n", ".": Silence()})
     error = error_of(with_login(server))
     assert type(error) is MailConnectionError
     assert (error.stage, error.outcome) == ("body", Outcome.NOT_SENT)
@@ -242,10 +238,10 @@ def test_a_reply_before_the_final_dot_is_never_an_acceptance(scripted_server: Ca
     ],
 )
 def test_a_connection_that_fails_within_the_body_has_sent_nothing(
-    scripted_server: Callable[..., ScriptedServer], action: Action, kind: type[MailSendError], transient: bool
+    smtp_server: Callable[..., SmtpServer], action: Action, kind: type[MailSendError], transient: bool
 ) -> None:
     """Before the final dot no server may deliver, so the outcome is known."""
-    server = scripted_server({"body": action}, receive_buffer=8192)
+    server = smtp_server({"body": action}, receive_buffer=8192)
     error = error_of(with_login(server, timeout=patience(kind)), large_message())
     assert type(error) is kind
     assert (error.stage, error.outcome, error.transient) == ("body", Outcome.NOT_SENT, transient)
@@ -253,11 +249,9 @@ def test_a_connection_that_fails_within_the_body_has_sent_nothing(
 
 
 @pytest.mark.parametrize("then", [Close(), Stall()])
-def test_a_server_that_refuses_within_the_body_is_quoted(
-    scripted_server: Callable[..., ScriptedServer], then: Action
-) -> None:
+def test_a_server_that_refuses_within_the_body_is_quoted(smtp_server: Callable[..., SmtpServer], then: Action) -> None:
     """A server that says why and hangs up, or stops reading, has its words in the error, not a broken pipe."""
-    server = scripted_server({"body": (b"552 5.3.4 too big for us\r\n", then)}, receive_buffer=8192)
+    server = smtp_server({"body": (b"552 5.3.4 too big for us\r\n", then)}, receive_buffer=8192)
     error = error_of(with_login(server, timeout=QUICK if then == Stall() else 10), large_message())
     assert type(error) is MailRejectedError
     assert (error.stage, error.code, error.enhanced_code) == ("body", 552, "5.3.4")
@@ -265,36 +259,34 @@ def test_a_server_that_refuses_within_the_body_is_quoted(
     assert error.outcome is Outcome.NOT_SENT
 
 
-def test_a_refusal_that_came_with_the_354_is_quoted(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_refusal_that_came_with_the_354_is_quoted(smtp_server: Callable[..., SmtpServer]) -> None:
     """A verdict that is there when the body has been written is read before the dot is."""
-    server = scripted_server({"DATA": (b"354 go\r\n451 4.3.0 no, wait\r\n")})
+    server = smtp_server({"DATA": (b"354 go\r\n451 4.3.0 no, wait\r\n")})
     error = error_of(with_login(server))
     assert (type(error), error.stage, error.code) == (MailUnavailableError, "body", 451)
     assert server.wait().bodies == []
 
 
 @pytest.mark.parametrize("action", [Silence(), Reset(), Close(), b"500 what?\r\n", b"nonsense\r\n"])
-def test_what_happens_at_quit_changes_nothing(scripted_server: Callable[..., ScriptedServer], action: Action) -> None:
+def test_what_happens_at_quit_changes_nothing(smtp_server: Callable[..., SmtpServer], action: Action) -> None:
     """The message was accepted, and stays accepted."""
-    server = scripted_server({"QUIT": action})
+    server = smtp_server({"QUIT": action})
     with sender(with_login(server)) as made:
         assert made.deliver(message()).accepted == ("ada@example.com",)
     assert server.wait().verbs[-1] == "QUIT"
 
 
-def test_a_connection_that_is_gone_at_quit_changes_nothing(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_connection_that_is_gone_at_quit_changes_nothing(smtp_server: Callable[..., SmtpServer]) -> None:
     """A server that hangs up right after its acceptance has accepted."""
-    server = scripted_server({".": (b"250 2.0.0 taken\r\n", Reset())})
+    server = smtp_server({".": (b"250 2.0.0 taken\r\n", Reset())})
     with sender(with_login(server)) as made:
         assert made.deliver(message()).provider_id == "taken"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_the_deadline_ends_a_send_that_never_times_out(
-    scripted_server: Callable[..., ScriptedServer], moment: str
-) -> None:
+def test_the_deadline_ends_a_send_that_never_times_out(smtp_server: Callable[..., SmtpServer], moment: str) -> None:
     """A server that keeps dripping within the time-out cannot hold the sender beyond the deadline."""
-    server = scripted_server({moment: Drip(b"250-x\r\n" * 10_000)})
+    server = smtp_server({moment: Drip(b"250-x\r\n" * 10_000)})
     started = time.monotonic()
     error = error_of(server.settings(username=USER, password=PASSWORD, timeout=60, deadline=QUICK))
     assert type(error) is MailTimeoutError
@@ -302,9 +294,9 @@ def test_the_deadline_ends_a_send_that_never_times_out(
     assert time.monotonic() - started < 20
 
 
-def test_a_stalled_body_does_not_outlive_the_deadline(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_stalled_body_does_not_outlive_the_deadline(smtp_server: Callable[..., SmtpServer]) -> None:
     """Writing is bounded like reading."""
-    server = scripted_server({"body": Stall()}, receive_buffer=8192)
+    server = smtp_server({"body": Stall()}, receive_buffer=8192)
     started = time.monotonic()
     error = error_of(server.settings(timeout=60, deadline=QUICK), large_message())
     assert (type(error), error.stage, error.outcome) == (MailTimeoutError, "body", Outcome.NOT_SENT)
@@ -388,10 +380,10 @@ def test_a_refusal_that_nobody_here_can_cure_gives_no_advice(code: int, stage: S
 
 
 def test_check_connection_raises_what_test_connection_logs(
-    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture
+    smtp_server: Callable[..., SmtpServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The probe says no without raising; its log has the reason, and no message is offered."""
-    server = scripted_server({"AUTH": b"535 5.7.8 no\r\n"})
+    server = smtp_server({"AUTH": b"535 5.7.8 no\r\n"})
     with sender(with_login(server)) as made:
         with pytest.raises(MailAuthError) as caught:
             made.check_connection()
@@ -402,20 +394,18 @@ def test_check_connection_raises_what_test_connection_logs(
 
 
 def test_a_tls_connection_that_is_cut_is_a_lost_connection(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates
+    smtp_server: Callable[..., SmtpServer], ca: Certificates
 ) -> None:
     """The end of a connection is transient under TLS too, where it looks like a TLS error."""
-    server = scripted_server({"body": Close()}, tls=ca.good, implicit=True, receive_buffer=8192)
+    server = smtp_server({"body": Close()}, tls=ca.good, implicit=True, receive_buffer=8192)
     error = error_of(with_login(server, tls_mode="implicit", ca_file=ca.ca_file), large_message())
     assert type(error) is MailConnectionError
     assert (error.stage, error.transient, error.outcome) == ("body", True, Outcome.NOT_SENT)
 
 
-def test_a_handshake_that_is_cut_is_a_lost_connection(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates
-) -> None:
+def test_a_handshake_that_is_cut_is_a_lost_connection(smtp_server: Callable[..., SmtpServer], ca: Certificates) -> None:
     """A server that closes in the middle of the handshake may be there again later."""
-    server = scripted_server({"TLS": (Read(), Close())}, tls=ca.good, implicit=True)
+    server = smtp_server({"TLS": (Read(), Close())}, tls=ca.good, implicit=True)
     error = error_of(with_login(server, tls_mode="implicit", ca_file=ca.ca_file))
     assert type(error) is MailConnectionError
     assert (error.stage, error.transient, error.outcome) == ("tls", True, Outcome.NOT_SENT)
@@ -436,7 +426,7 @@ REPLY_LIKE = st.lists(
 @given(moment=st.sampled_from(MOMENTS), reply=REPLY_LIKE)
 def test_no_reply_whatsoever_hangs_or_raises_anything_foreign(moment: str, reply: bytes) -> None:
     """Arbitrary octets at any stage end in a receipt or in one of our errors, whose outcome is true."""
-    with ScriptedServer({moment: (reply, Close())}) as server, sender(with_login(server)) as made:
+    with SmtpServer({moment: (reply, Close())}) as server, sender(with_login(server)) as made:
         try:
             receipt = made.deliver(message())
         except MailError as error:
@@ -454,7 +444,7 @@ def test_no_reply_whatsoever_hangs_or_raises_anything_foreign(moment: str, reply
 @given(offer=st.from_regex(r"[ -~]{0,60}", fullmatch=True), word=st.sampled_from(["SIZE ", "AUTH ", "AUTH=", ""]))
 def test_no_offer_whatsoever_raises_anything_foreign(offer: str, word: str) -> None:
     """Whatever stands behind EHLO's keywords, the send succeeds or ends in one of our errors."""
-    with ScriptedServer(extensions=[word + offer]) as server, sender(with_login(server)) as made:
+    with SmtpServer(extensions=[word + offer]) as server, sender(with_login(server)) as made:
         try:
             receipt = made.deliver(message())
         except MailError as error:

@@ -11,8 +11,8 @@ from fault_server import FaultServer, Moment
 from postroom import Attachment, DeliveringSender, MailMessage, MailSendError, Outcome, Receipt
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.settings import SmtpSettings
+from postroom_testing.smtp import Action, Reset, SmtpServer
 from smtp_checks import message, sender
-from smtp_servers import Action, Reset, ScriptedServer
 
 THREADS = 8
 DEPTH = 10  # messages in doubt at the most when a connection breaks
@@ -107,14 +107,14 @@ def one_window(made: SmtpSender, messages: Sequence[MailMessage]) -> list[Outcom
 
 
 @pytest.fixture
-def pipelining() -> Iterator[ScriptedServer]:
+def pipelining() -> Iterator[SmtpServer]:
     """A server with PIPELINING that takes the second message and resets, with a small buffer for what follows it."""
     script: dict[str, Action | list[Action]] = {".": [b"250 taken\r\n", Reset()]}
-    with ScriptedServer(script, extensions=["PIPELINING"], receive_buffer=4096) as server:
+    with SmtpServer(script, extensions=["PIPELINING"], receive_buffer=4096) as server:
         yield server
 
 
-def test_a_message_that_left_with_a_part_of_the_next_envelope_is_not_offered_again(pipelining: ScriptedServer) -> None:
+def test_a_message_that_left_with_a_part_of_the_next_envelope_is_not_offered_again(pipelining: SmtpServer) -> None:
     """The envelope behind the final dot may fail to leave; the message before the dot may have been taken."""
     domain = ".".join(["x" * 60] * 3)
     crowd = [f"{number:06}@{domain}.example" for number in range(30_000)]  # 6 MB, more than the buffers of a socket

@@ -17,8 +17,8 @@ from postroom import (
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.microsoft import explain, is_microsoft
 from postroom_smtp.replies import Reply
+from postroom_testing.smtp import SmtpServer
 from smtp_checks import PASSWORD, USER, error_of, sender
-from smtp_servers import ScriptedServer
 
 WHERE = "[XX1PR01CA0001.example.PROD.OUTLOOK.COM 2026-11-20T10:00:00.000Z 08DE2775]"
 PASSWORDS = "SMTP_AUTH_TYPE=oauth2"
@@ -96,7 +96,7 @@ REPLIES: list[tuple[str, str, type[MailSendError], bool, str]] = [
 
 @pytest.mark.parametrize(("moment", "reply", "kind", "transient", "remedy"), REPLIES)
 def test_a_reply_of_exchange_becomes_its_error(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
     moment: str,
     reply: str,
     kind: type[MailSendError],
@@ -104,7 +104,7 @@ def test_a_reply_of_exchange_becomes_its_error(
     remedy: str,
 ) -> None:
     """Class, whether it may pass, and what to do; code, enhanced code and words of the server stay for support."""
-    server = scripted_server({moment: f"{reply} {WHERE}\r\n".encode()})
+    server = smtp_server({moment: f"{reply} {WHERE}\r\n".encode()})
     error = error_of(server.settings(username=USER, password=PASSWORD, timeout=10))
     code, enhanced_code, words = reply.split(" ", 2)
     assert (type(error), error.transient, error.outcome) == (kind, transient, Outcome.NOT_SENT)

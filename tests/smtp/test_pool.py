@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from certificates import Certificates
 from postroom import (
     Attachment,
     MailAuthError,
@@ -26,10 +25,12 @@ from postroom_smtp.connection import Deadline
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
+from postroom_testing import Certificates
+from postroom_testing.smtp import Action, Close, Reset, Silence, SmtpServer
 from smtp_checks import message, sender
-from smtp_servers import Action, Close, RealServer, Reset, ScriptedServer, Silence
+from smtp_servers import RealServer
 
-Start = Callable[..., ScriptedServer]
+Start = Callable[..., SmtpServer]
 
 CHUNKING = ("PIPELINING", "CHUNKING")
 EXTENSIONS = [(), ("PIPELINING",), CHUNKING]
@@ -68,7 +69,7 @@ class Watch:
 
 
 def transport(
-    server: ScriptedServer | RealServer, login: Callable[[Session], None] | None = None, **more: object
+    server: SmtpServer | RealServer, login: Callable[[Session], None] | None = None, **more: object
 ) -> SmtpSender:
     """Return the transport alone."""
     return SmtpSender(SmtpSettings(**server.settings(**more)), "smtp", login)  # type: ignore[arg-type]
@@ -91,9 +92,9 @@ def run(script: str, *arguments: object, options: tuple[str, ...] = ("-W", "erro
 
 
 @pytest.mark.parametrize("extensions", EXTENSIONS, ids=KINDS)
-def test_messages_one_after_the_other_share_a_connection(scripted_server: Start, extensions: tuple[str, ...]) -> None:
+def test_messages_one_after_the_other_share_a_connection(smtp_server: Start, extensions: tuple[str, ...]) -> None:
     """One greeting, one EHLO, and as many messages as there are."""
-    server = scripted_server(extensions=extensions)
+    server = smtp_server(extensions=extensions)
     with sender(server.settings()) as made:
         receipts = [made.deliver(message()) for _ in range(5)]
     server.wait()
@@ -104,9 +105,9 @@ def test_messages_one_after_the_other_share_a_connection(scripted_server: Start,
 
 @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux to count sockets")
 @pytest.mark.parametrize("more", [{}, {"pool_max_messages": 3}, {"pool_idle": 0.001}, {"pool_idle": 0}])
-def test_no_more_connections_are_open_than_the_size_says(scripted_server: Start, more: dict[str, object]) -> None:
+def test_no_more_connections_are_open_than_the_size_says(smtp_server: Start, more: dict[str, object]) -> None:
     """Twelve threads, messages and tests of the connection between them: used and kept ones together are three."""
-    server = scripted_server(extensions=CHUNKING)
+    server = smtp_server(extensions=CHUNKING)
     watch = Watch(server.port, 3)
     made = transport(server, watch, pool_size=3, **more)
 
@@ -123,10 +124,10 @@ def test_no_more_connections_are_open_than_the_size_says(scripted_server: Start,
     assert 1 <= watch.most <= 3
 
 
-def test_the_connection_that_was_used_last_is_used_first(scripted_server: Start) -> None:
+def test_the_connection_that_was_used_last_is_used_first(smtp_server: Start) -> None:
     """So that the others grow old, and the one in use stays fresh."""
     order: list[Session] = []
-    server = scripted_server()
+    server = smtp_server()
     made = transport(server, order.append, pool_size=3)
     pool = made._pool
     taken = [pool.take(Deadline(10)) for _ in range(3)]
@@ -138,9 +139,9 @@ def test_the_connection_that_was_used_last_is_used_first(scripted_server: Start)
     assert order == taken
 
 
-def test_a_connection_that_is_too_old_is_not_used(scripted_server: Start) -> None:
+def test_a_connection_that_is_too_old_is_not_used(smtp_server: Start) -> None:
     """After longer than the idle time there is a new one."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings(pool_idle=0.05)) as made:
         made.deliver(message())
         threading.Event().wait(0.1)
@@ -149,9 +150,9 @@ def test_a_connection_that_is_too_old_is_not_used(scripted_server: Start) -> Non
 
 
 @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux to count sockets")
-def test_old_connections_are_closed_although_a_younger_one_is_in_use(scripted_server: Start) -> None:
+def test_old_connections_are_closed_although_a_younger_one_is_in_use(smtp_server: Start) -> None:
     """One thread that goes on sending does not keep alive what a burst has left."""
-    server = scripted_server()
+    server = smtp_server()
     made = transport(server, pool_size=3, pool_idle=0.2)
     pool = made._pool
     for session in [pool.take(Deadline(10)) for _ in range(3)]:
@@ -163,9 +164,9 @@ def test_old_connections_are_closed_although_a_younger_one_is_in_use(scripted_se
     made.close()
 
 
-def test_no_idle_time_keeps_no_connection(scripted_server: Start) -> None:
+def test_no_idle_time_keeps_no_connection(smtp_server: Start) -> None:
     """Each message has its own, and ends it with QUIT."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings(pool_idle=0)) as made:
         made.deliver(message())
         made.deliver(message())
@@ -176,10 +177,10 @@ def test_no_idle_time_keeps_no_connection(scripted_server: Start) -> None:
 @pytest.mark.parametrize("many", [False, True], ids=["send", "deliver_many"])
 @pytest.mark.parametrize("extensions", EXTENSIONS, ids=KINDS)
 def test_a_connection_carries_only_so_many_messages(
-    scripted_server: Start, extensions: tuple[str, ...], many: bool
+    smtp_server: Start, extensions: tuple[str, ...], many: bool
 ) -> None:
     """Seven messages at two a connection need four of them."""
-    server = scripted_server(extensions=extensions)
+    server = smtp_server(extensions=extensions)
     messages = [message(subject=f"{number}") for number in range(7)]
     with sender(server.settings(pool_max_messages=2)) as made:
         results = list(made.deliver_many(messages)) if many else [made.deliver(each) for each in messages]
@@ -205,13 +206,13 @@ UNASKED = {
 @pytest.mark.parametrize("extensions", EXTENSIONS, ids=KINDS)
 @pytest.mark.parametrize("unasked", UNASKED)
 def test_a_kept_connection_on_which_the_server_spoke_or_hung_up_is_replaced(
-    scripted_server: Start, unasked: str, extensions: tuple[str, ...]
+    smtp_server: Start, unasked: str, extensions: tuple[str, ...]
 ) -> None:
     """It is seen before anything is written, so it costs no attempt."""
     moment = "BDAT" if extensions == CHUNKING else "."
     action = UNASKED[unasked]
     steps = action if isinstance(action, tuple) else (action,)
-    server = scripted_server({moment: [(b"250 taken\r\n", *steps)]}, extensions=extensions)
+    server = smtp_server({moment: [(b"250 taken\r\n", *steps)]}, extensions=extensions)
     with sender(server.settings()) as made:
         made.deliver(message())
         threading.Event().wait(0.05)  # until it has come
@@ -252,11 +253,11 @@ GOOD = {"MAIL": b"250 ok\r\n", "RCPT": b"250 ok\r\n", "DATA": b"354 go\r\n", "bo
 @pytest.mark.parametrize("moment", PLAIN)
 @pytest.mark.parametrize("extensions", EXTENSIONS[:2], ids=KINDS[:2])
 def test_a_message_that_has_not_left_on_a_kept_connection_is_offered_once_more(
-    scripted_server: Start, extensions: tuple[str, ...], moment: str, fault: str
+    smtp_server: Start, extensions: tuple[str, ...], moment: str, fault: str
 ) -> None:
     """Whatever fails before its end, the receipt says two attempts, and the server has it once."""
     second = big(moment, subject="second")
-    server = scripted_server({moment: nth(FAULTS[fault], 1, GOOD[moment])}, extensions=extensions)
+    server = smtp_server({moment: nth(FAULTS[fault], 1, GOOD[moment])}, extensions=extensions)
     with sender(server.settings(timeout=10)) as made:
         assert made.deliver(message()).attempts == 1
         receipt = made.deliver(second)
@@ -267,9 +268,9 @@ def test_a_message_that_has_not_left_on_a_kept_connection_is_offered_once_more(
 
 @pytest.mark.parametrize("moment", PLAIN)
 @pytest.mark.parametrize("extensions", EXTENSIONS[:2], ids=KINDS[:2])
-def test_a_second_failure_is_final(scripted_server: Start, extensions: tuple[str, ...], moment: str) -> None:
+def test_a_second_failure_is_final(smtp_server: Start, extensions: tuple[str, ...], moment: str) -> None:
     """There is no third attempt."""
-    server = scripted_server({moment: nth(Close(), 1, GOOD[moment]) + [Close()] * 5}, extensions=extensions)
+    server = smtp_server({moment: nth(Close(), 1, GOOD[moment]) + [Close()] * 5}, extensions=extensions)
     with sender(server.settings(timeout=10)) as made:
         made.deliver(message())
         with pytest.raises(MailSendError) as caught:
@@ -282,10 +283,10 @@ def test_a_second_failure_is_final(scripted_server: Start, extensions: tuple[str
 @pytest.mark.parametrize("moment", PLAIN)
 @pytest.mark.parametrize("extensions", EXTENSIONS[:2], ids=KINDS[:2])
 def test_a_failure_on_a_new_connection_is_not_repeated(
-    scripted_server: Start, extensions: tuple[str, ...], moment: str, fault: str
+    smtp_server: Start, extensions: tuple[str, ...], moment: str, fault: str
 ) -> None:
     """Such a server fails by its own fault, not because the connection is old; and the turn is given back."""
-    server = scripted_server({moment: [FAULTS[fault]]}, extensions=extensions)
+    server = smtp_server({moment: [FAULTS[fault]]}, extensions=extensions)
     with sender(server.settings(timeout=10, pool_size=1)) as made:
         with pytest.raises(MailSendError) as caught:
             made.deliver(big(moment))
@@ -297,11 +298,11 @@ def test_a_failure_on_a_new_connection_is_not_repeated(
 @pytest.mark.parametrize("action", [Close(), Reset(), (b"250 2.0", Close()), (b"what\r\n", Close())])
 @pytest.mark.parametrize("extensions", EXTENSIONS, ids=KINDS)
 def test_a_message_that_has_left_is_never_offered_again(
-    scripted_server: Start, extensions: tuple[str, ...], action: Action
+    smtp_server: Start, extensions: tuple[str, ...], action: Action
 ) -> None:
     """Nobody knows then whether the server has it."""
     moment = "BDAT" if extensions == CHUNKING else "."
-    server = scripted_server({moment: nth(action, 1, b"250 taken\r\n")}, extensions=extensions)
+    server = smtp_server({moment: nth(action, 1, b"250 taken\r\n")}, extensions=extensions)
     with sender(server.settings(timeout=10, pool_size=1)) as made:
         made.deliver(message())
         with pytest.raises(MailSendError) as caught:
@@ -313,9 +314,9 @@ def test_a_message_that_has_left_is_never_offered_again(
     assert sum(b"Subject: second" in body for body in server.bodies) == 1
 
 
-def test_the_second_attempt_has_a_new_connection(scripted_server: Start) -> None:
+def test_the_second_attempt_has_a_new_connection(smtp_server: Start) -> None:
     """Not another kept one, which may be as dead as the first."""
-    server = scripted_server({"MAIL": [Close()]})
+    server = smtp_server({"MAIL": [Close()]})
     made = transport(server)
     for session in [made._pool.take(Deadline(10)) for _ in range(3)]:
         made._pool.give(session)
@@ -324,9 +325,9 @@ def test_the_second_attempt_has_a_new_connection(scripted_server: Start) -> None
     assert server.wait().connections == 4
 
 
-def test_testing_the_connection_opens_one(scripted_server: Start) -> None:
+def test_testing_the_connection_opens_one(smtp_server: Start) -> None:
     """A kept one proves nothing about the next; the new one is kept in its place."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings()) as made:
         made.deliver(message())
         made.check_connection()
@@ -335,9 +336,9 @@ def test_testing_the_connection_opens_one(scripted_server: Start) -> None:
     assert server.wait().connections == 2
 
 
-def test_a_connection_after_a_refusal_is_used_again(scripted_server: Start) -> None:
+def test_a_connection_after_a_refusal_is_used_again(smtp_server: Start) -> None:
     """A message that the server does not want says nothing about the connection."""
-    server = scripted_server({"RCPT": [b"550 5.1.1 nobody\r\n"]}, extensions=["PIPELINING"])
+    server = smtp_server({"RCPT": [b"550 5.1.1 nobody\r\n"]}, extensions=["PIPELINING"])
     with sender(server.settings()) as made:
         with pytest.raises(MailSendError):
             made.deliver(message())
@@ -348,9 +349,9 @@ def test_a_connection_after_a_refusal_is_used_again(scripted_server: Start) -> N
 # Turns
 
 
-def test_a_turn_that_does_not_come_in_time_is_an_error(scripted_server: Start) -> None:
+def test_a_turn_that_does_not_come_in_time_is_an_error(smtp_server: Start) -> None:
     """It names the setting that decides, and the message is not sent."""
-    server = scripted_server()
+    server = smtp_server()
     made = transport(server, pool_size=1, deadline=0.2)
     held = made._pool.take(Deadline(10))
     with pytest.raises(MailTimeoutError) as caught:
@@ -367,7 +368,7 @@ def test_a_turn_that_does_not_come_in_time_is_an_error(scripted_server: Start) -
 
 def test_refused_connections_give_their_turns_back() -> None:
     """More failures than connections, and the next message gets a turn."""
-    with ScriptedServer() as server:
+    with SmtpServer() as server:
         pass
     made = transport(server, pool_size=2, deadline=1)
     for _ in range(3):
@@ -388,7 +389,7 @@ def test_refused_logins_give_their_turns_back(real_server: Callable[..., RealSer
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, RuntimeError])
-def test_an_exception_from_outside_gives_the_turn_back(scripted_server: Start, kind: type[BaseException]) -> None:
+def test_an_exception_from_outside_gives_the_turn_back(smtp_server: Start, kind: type[BaseException]) -> None:
     """An interrupt in the middle of a login, as a key or a greenlet's time-out raises it, leaves no turn taken."""
     failing = [True]
 
@@ -396,7 +397,7 @@ def test_an_exception_from_outside_gives_the_turn_back(scripted_server: Start, k
         if failing[0]:
             raise kind
 
-    server = scripted_server()
+    server = smtp_server()
     made = transport(server, login, pool_size=1, deadline=1)
     for _ in range(2):
         with pytest.raises(kind):
@@ -424,9 +425,9 @@ made.close()
 """
 
 
-def test_an_interrupt_while_waiting_for_a_reply_gives_the_turn_back(scripted_server: Start) -> None:
+def test_an_interrupt_while_waiting_for_a_reply_gives_the_turn_back(smtp_server: Start) -> None:
     """The connection, in the middle of a message, is dropped, and the next message has a new one."""
-    server = scripted_server({"RCPT": [Silence()]})
+    server = smtp_server({"RCPT": [Silence()]})
     assert run(INTERRUPTED, server.port) == "interrupted\n1\n"
     assert server.wait().connections == 2
 
@@ -434,9 +435,9 @@ def test_an_interrupt_while_waiting_for_a_reply_gives_the_turn_back(scripted_ser
 # The end
 
 
-def test_close_says_good_bye_and_may_be_repeated(scripted_server: Start) -> None:
+def test_close_says_good_bye_and_may_be_repeated(smtp_server: Start) -> None:
     """A later message opens a new connection."""
-    server = scripted_server()
+    server = smtp_server()
     made = sender(server.settings())
     made.deliver(message())
     made.close()
@@ -447,9 +448,9 @@ def test_close_says_good_bye_and_may_be_repeated(scripted_server: Start) -> None
     assert server.wait().verbs.count("QUIT") == server.connections == 2
 
 
-def test_close_leaves_a_connection_in_use_alone(scripted_server: Start) -> None:
+def test_close_leaves_a_connection_in_use_alone(smtp_server: Start) -> None:
     """Its message goes on."""
-    server = scripted_server()
+    server = smtp_server()
     made = transport(server)
     session = made._pool.take(Deadline(10))
     made.close()
@@ -475,9 +476,9 @@ if sys.argv[2] == "dropped":
 
 
 @pytest.mark.parametrize("how", ["dropped", "kept until the end"])
-def test_a_sender_that_nobody_closes_leaves_no_socket_and_no_warning(scripted_server: Start, how: str) -> None:
+def test_a_sender_that_nobody_closes_leaves_no_socket_and_no_warning(smtp_server: Start, how: str) -> None:
     """Neither when it is dropped, nor at the end of the process."""
-    server = scripted_server()
+    server = smtp_server()
     printed = run(DROPPED, server.port, how)
     assert printed == ("0\n" if how == "dropped" else "")
     assert server.wait().connections == 1
@@ -519,10 +520,10 @@ made.close()
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 @pytest.mark.parametrize("what", ["send", "close", "drop", "exit"])
 def test_a_child_does_not_touch_its_parents_connection(
-    scripted_server: Start, ca: Certificates, tls: bool, what: str
+    smtp_server: Start, ca: Certificates, tls: bool, what: str
 ) -> None:
     """It has connections of its own, closes nothing of its parent's, and the parent goes on with its old one."""
-    server = scripted_server(tls=ca.good if tls else None, extensions=CHUNKING)
+    server = smtp_server(tls=ca.good if tls else None, extensions=CHUNKING)
     run(FORK, server.port, ca.ca_file if tls else "", what, options=("-W", "error", "-W", "ignore::DeprecationWarning"))
     server.wait()
     children = [b"child", b"child again"] if what == "send" else []
@@ -562,10 +563,10 @@ made.close()
 @pytest.mark.parametrize("most", [3, 100])
 @pytest.mark.parametrize("extensions", EXTENSIONS, ids=KINDS)
 def test_a_child_that_leaves_its_parents_loop_does_not_touch_its_connection(
-    scripted_server: Start, extensions: tuple[str, ...], most: int, position: int
+    smtp_server: Start, extensions: tuple[str, ...], most: int, position: int
 ) -> None:
     """Whatever was on its way is the parent's, and so is the turn."""
-    server = scripted_server(extensions=extensions)
+    server = smtp_server(extensions=extensions)
     run(FORK_IN_THE_LOOP, server.port, most, position)
     server.wait()
     subjects = [body.partition(b"Subject: ")[2].partition(b"\r\n")[0] for body in server.bodies]
@@ -607,9 +608,9 @@ made.close()
 """
 
 
-def test_the_first_threads_of_a_child_agree_on_its_pool(scripted_server: Start) -> None:
+def test_the_first_threads_of_a_child_agree_on_its_pool(smtp_server: Start) -> None:
     """They begin at once, as those of a web server's worker do, and every turn goes back to where it came from."""
-    server = scripted_server()
+    server = smtp_server()
     run(FORK_AND_THREADS, server.port)
     assert server.wait().connections > 10
 
@@ -635,10 +636,10 @@ made.close()
 
 
 @pytest.mark.parametrize("extensions", EXTENSIONS, ids=KINDS)
-def test_greenlets_share_the_pool(scripted_server: Start, extensions: tuple[str, ...]) -> None:
+def test_greenlets_share_the_pool(smtp_server: Start, extensions: tuple[str, ...]) -> None:
     """500 messages of ten greenlets over four connections at a time arrive once each and whole."""
     pytest.importorskip("gevent")
-    server = scripted_server(extensions=extensions)
+    server = smtp_server(extensions=extensions)
     run(GEVENT, server.port, options=())
     server.wait()
     subjects = [body.partition(b"Subject: ")[2].partition(b"\r\n")[0] for body in server.bodies]
@@ -654,11 +655,9 @@ def test_greenlets_share_the_pool(scripted_server: Start, extensions: tuple[str,
 
 @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux to count sockets")
 @pytest.mark.parametrize(("size", "limit", "most"), [(8, 3, 3), (2, 3, 2), (3, None, 3)])
-def test_the_smaller_of_limit_and_setting_counts(
-    scripted_server: Start, size: int, limit: int | None, most: int
-) -> None:
+def test_the_smaller_of_limit_and_setting_counts(smtp_server: Start, size: int, limit: int | None, most: int) -> None:
     """A server's own limit, as Exchange Online has it, cannot be exceeded by a setting."""
-    server = scripted_server()
+    server = smtp_server()
     watch = Watch(server.port, most)
     meeting = threading.Barrier(most)
 
@@ -688,11 +687,11 @@ def server_context(ca: Certificates, version: ssl.TLSVersion) -> ssl.SSLContext:
 @pytest.mark.parametrize("mode", ["starttls", "implicit"])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 def test_a_further_connection_resumes_the_tls_session(
-    scripted_server: Start, ca: Certificates, version: ssl.TLSVersion, mode: str
+    smtp_server: Start, ca: Certificates, version: ssl.TLSVersion, mode: str
 ) -> None:
     """The server sees one whole handshake, and short ones from then on."""
     context = server_context(ca, version)
-    server = scripted_server(tls=context, implicit=mode == "implicit")
+    server = smtp_server(tls=context, implicit=mode == "implicit")
     with sender(server.settings(tls_mode=mode, ca_file=ca.ca_file, pool_idle=0)) as made:
         for _ in range(3):
             made.deliver(message())
@@ -700,9 +699,9 @@ def test_a_further_connection_resumes_the_tls_session(
     assert (server.connections, context.session_stats()["hits"]) == (3, 2)
 
 
-def test_resuming_does_not_let_another_server_in(scripted_server: Start, ca: Certificates) -> None:
+def test_resuming_does_not_let_another_server_in(smtp_server: Start, ca: Certificates) -> None:
     """Who answers with a certificate of another host is refused, although an earlier session was good."""
-    server = scripted_server(tls=ca.good)
+    server = smtp_server(tls=ca.good)
     with sender(server.settings(tls_mode="starttls", ca_file=ca.ca_file, pool_idle=0)) as made:
         made.deliver(message())
         server.tls = ca.wrong_host
@@ -712,11 +711,11 @@ def test_resuming_does_not_let_another_server_in(scripted_server: Start, ca: Cer
         made.deliver(message())
 
 
-def test_the_ca_file_is_read_once(scripted_server: Start, ca: Certificates, tmp_path: Path) -> None:
+def test_the_ca_file_is_read_once(smtp_server: Start, ca: Certificates, tmp_path: Path) -> None:
     """Loading what is trusted costs more than a message, so all connections have one context."""
     path = tmp_path / "ca.pem"
     path.write_bytes(Path(ca.ca_file).read_bytes())
-    server = scripted_server(tls=ca.good)
+    server = smtp_server(tls=ca.good)
     with sender(server.settings(tls_mode="starttls", ca_file=str(path), pool_idle=0)) as made:
         made.check_connection()
         path.unlink()
@@ -725,9 +724,9 @@ def test_the_ca_file_is_read_once(scripted_server: Start, ca: Certificates, tmp_
     assert server.wait().connections == 3
 
 
-def test_threads_that_connect_at_once_agree_on_one_context(scripted_server: Start, ca: Certificates) -> None:
+def test_threads_that_connect_at_once_agree_on_one_context(smtp_server: Start, ca: Certificates) -> None:
     """A TLS session can be resumed only with the context that it began with."""
-    server = scripted_server(tls=ca.good)
+    server = smtp_server(tls=ca.good)
     for _ in range(5):
         meeting = threading.Barrier(6)
         with sender(server.settings(tls_mode="starttls", ca_file=ca.ca_file, pool_size=6)) as made:

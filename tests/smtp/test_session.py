@@ -12,13 +12,13 @@ from postroom import MailMessageError, MailRejectedError
 from postroom_smtp.connection import Connection, Deadline
 from postroom_smtp.failures import Stage
 from postroom_smtp.session import Session, Timeouts
+from postroom_testing.smtp import SmtpServer
 from smtp_checks import PASSWORD, USER, error_of, message, sender
-from smtp_servers import ScriptedServer
 
 
-def test_the_dialogue_has_each_command_once_and_in_order(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_the_dialogue_has_each_command_once_and_in_order(smtp_server: Callable[..., SmtpServer]) -> None:
     """One command at a time, one QUIT at the end, one connection for one message."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings(local_hostname="app.example.com")) as made:
         made.deliver(message(cc="bob@example.com"))
     assert [re.sub(r"SIZE=\d+", "SIZE=n", command) for command in server.wait().commands] == [
@@ -32,9 +32,9 @@ def test_the_dialogue_has_each_command_once_and_in_order(scripted_server: Callab
     assert server.connections == 1
 
 
-def test_a_sender_can_be_used_again_after_it_was_closed(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_sender_can_be_used_again_after_it_was_closed(smtp_server: Callable[..., SmtpServer]) -> None:
     """Closing twice does no harm, and a message after it goes over a new connection."""
-    server = scripted_server()
+    server = smtp_server()
     made = sender(server.settings())
     made.deliver(message())
     made.close()
@@ -45,9 +45,9 @@ def test_a_sender_can_be_used_again_after_it_was_closed(scripted_server: Callabl
     assert len(server.bodies) == 2
 
 
-def test_check_connection_offers_no_message(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_check_connection_offers_no_message(smtp_server: Callable[..., SmtpServer]) -> None:
     """The probe introduces itself and logs in, on a new connection each time, and sends nothing."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings(username=USER, password=PASSWORD)) as made:
         made.check_connection()
         assert made.test_connection()
@@ -56,35 +56,35 @@ def test_check_connection_offers_no_message(scripted_server: Callable[..., Scrip
     assert sorted(server.verbs) == ["AUTH", "AUTH", "EHLO", "EHLO", "QUIT", "QUIT"]
 
 
-def test_every_line_ends_with_crlf(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_every_line_ends_with_crlf(smtp_server: Callable[..., SmtpServer]) -> None:
     """Commands and body have no bare CR and no bare LF: what lets one through can be made to smuggle messages."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings(username=USER, password=PASSWORD)) as made:
         made.deliver(message(text="unix\nmac\rwindows\r\nend", html="<p>\n.\r</p>"))
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", server.wait().received)
 
 
-def test_the_name_of_the_settings_introduces_us(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_the_name_of_the_settings_introduces_us(smtp_server: Callable[..., SmtpServer]) -> None:
     """SMTP_LOCAL_HOSTNAME is said to EHLO, and to HELO."""
-    server = scripted_server({"EHLO": b"502 what?\r\n"})
+    server = smtp_server({"EHLO": b"502 what?\r\n"})
     with sender(server.settings(local_hostname="[192.0.2.1]")) as made:
         made.deliver(message())
     assert server.wait().commands[:2] == ["EHLO [192.0.2.1]", "HELO [192.0.2.1]"]
 
 
-def test_without_a_name_this_host_introduces_itself(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_without_a_name_this_host_introduces_itself(smtp_server: Callable[..., SmtpServer]) -> None:
     """A full host name, or our own address as a literal, as RFC 5321 section 4.1.1.1 wants it; never a bare label."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings()) as made:
         made.check_connection()
     name = server.wait().commands[0].removeprefix("EHLO ")
     assert name == "[127.0.0.1]" or re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?", name)
 
 
-def test_over_ipv6_the_literal_is_tagged(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_over_ipv6_the_literal_is_tagged(smtp_server: Callable[..., SmtpServer]) -> None:
     """RFC 5321 section 4.1.3: `[IPv6:...]`. A server that is an IPv6 address can be set."""
     try:
-        server = scripted_server(host="::1")
+        server = smtp_server(host="::1")
     except OSError:
         pytest.skip("no IPv6 here")
     with sender(server.settings()) as made:
@@ -94,28 +94,26 @@ def test_over_ipv6_the_literal_is_tagged(scripted_server: Callable[..., Scripted
 
 
 @pytest.mark.parametrize("code", [500, 502, 504])
-def test_a_server_that_knows_no_ehlo_is_greeted_with_helo(
-    scripted_server: Callable[..., ScriptedServer], code: int
-) -> None:
+def test_a_server_that_knows_no_ehlo_is_greeted_with_helo(smtp_server: Callable[..., SmtpServer], code: int) -> None:
     """RFC 5321 section 3.2. Such a server offers nothing, so MAIL has no parameters."""
-    server = scripted_server({"EHLO": f"{code} what?\r\n".encode()})
+    server = smtp_server({"EHLO": f"{code} what?\r\n".encode()})
     with sender(server.settings()) as made:
         made.deliver(message())
     assert server.wait().verbs == ["EHLO", "HELO", "MAIL", "RCPT", "DATA", "QUIT"]
     assert "MAIL FROM:<grace@example.com>" in server.commands
 
 
-def test_a_server_that_refuses_helo_too_is_given_up(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_server_that_refuses_helo_too_is_given_up(smtp_server: Callable[..., SmtpServer]) -> None:
     """The reply to HELO decides."""
-    server = scripted_server({"EHLO": b"502 what?\r\n", "HELO": b"550 go away\r\n"})
+    server = smtp_server({"EHLO": b"502 what?\r\n", "HELO": b"550 go away\r\n"})
     error = error_of(server.settings())
     assert (type(error), error.stage, error.code) == (MailRejectedError, "ehlo", 550)
     assert server.wait().verbs == ["EHLO", "HELO"]
 
 
-def test_another_refusal_of_ehlo_is_final(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_another_refusal_of_ehlo_is_final(smtp_server: Callable[..., SmtpServer]) -> None:
     """A server that knows EHLO and does not want us is not asked again by another name."""
-    server = scripted_server({"EHLO": b"550 bad name\r\n"})
+    server = smtp_server({"EHLO": b"550 bad name\r\n"})
     assert error_of(server.settings()).code == 550
     assert server.wait().verbs == ["EHLO"]
 
@@ -130,28 +128,28 @@ def test_another_refusal_of_ehlo_is_final(scripted_server: Callable[..., Scripte
     ],
 )
 def test_what_is_offered_is_understood_in_every_spelling(
-    scripted_server: Callable[..., ScriptedServer], offer: list[str]
+    smtp_server: Callable[..., SmtpServer], offer: list[str]
 ) -> None:
     """Keywords in any case, the old `AUTH=`, both of it, and keywords that nobody knows."""
-    server = scripted_server(extensions=offer)
+    server = smtp_server(extensions=offer)
     with sender(server.settings(username=USER, password=PASSWORD)) as made:
         made.deliver(message())
     assert server.wait().commands[1] == "AUTH LOGIN"
     assert any(" SIZE=" in command for command in server.commands)
 
 
-def test_a_greeting_of_several_lines_is_read_whole(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_greeting_of_several_lines_is_read_whole(smtp_server: Callable[..., SmtpServer]) -> None:
     """Some servers greet with their terms of use."""
-    server = scripted_server({"greeting": b"220-one\r\n220-two\r\n220 three\r\n"})
+    server = smtp_server({"greeting": b"220-one\r\n220-two\r\n220 three\r\n"})
     with sender(server.settings()) as made:
         assert made.deliver(message()).accepted == ("ada@example.com",)
 
 
 def test_the_debug_log_has_the_dialogue_and_no_secret(
-    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture
+    smtp_server: Callable[..., SmtpServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Commands and replies are there to read; the login is masked."""
-    server = scripted_server()
+    server = smtp_server()
     with (
         caplog.at_level(logging.DEBUG, "postroom"),
         sender(server.settings(username=USER, password=PASSWORD, local_hostname="app.example.com")) as made,
@@ -169,10 +167,10 @@ def test_the_debug_log_has_the_dialogue_and_no_secret(
 
 
 def test_above_debug_nothing_is_logged_of_a_send(
-    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture
+    smtp_server: Callable[..., SmtpServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Addresses of recipients appear at DEBUG only."""
-    with caplog.at_level(logging.INFO, "postroom"), sender(scripted_server().settings()) as made:
+    with caplog.at_level(logging.INFO, "postroom"), sender(smtp_server().settings()) as made:
         caplog.clear()  # what was made has been said
         made.deliver(message())
     assert [record for record in caplog.records if record.name.startswith("postroom")] == []
@@ -190,9 +188,9 @@ def test_no_command_can_hold_another(line: str) -> None:
             theirs.recv(1)
 
 
-def test_a_message_without_sender_touches_no_network(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_message_without_sender_touches_no_network(smtp_server: Callable[..., SmtpServer]) -> None:
     """The transport refuses what core would have completed."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings()) as made, pytest.raises(MailMessageError, match="no sender"):
         made.transport.deliver(message(from_=None))  # type: ignore[attr-defined]  # not part of DeliveringSender
     assert server.connections == 0

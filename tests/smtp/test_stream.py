@@ -22,12 +22,12 @@ from postroom import (
     Receipt,
 )
 from postroom_smtp import transaction
+from postroom_testing.smtp import Action, Close, Pause, Reset, Silence, SmtpServer
 from smtp_checks import QUICK, message, sender
-from smtp_servers import Action, Close, Pause, Reset, ScriptedServer, Silence
 
-Servers = Callable[..., ScriptedServer]
+Servers = Callable[..., SmtpServer]
 Result = Receipt | MailError
-PLAIN, PIPELINING, CHUNKING = ScriptedServer.EXTENSIONS, ScriptedServer.PIPELINING, ScriptedServer.CHUNKING
+PLAIN, PIPELINING, CHUNKING = SmtpServer.EXTENSIONS, SmtpServer.PIPELINING, SmtpServer.CHUNKING
 KINDS = {"plain": PLAIN, "PIPELINING": PIPELINING, "CHUNKING": CHUNKING}
 DEPTH = 10
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -44,7 +44,7 @@ def number_of(body: bytes | str) -> int:
     return int(re.findall(r"number (\d+);", text)[0])
 
 
-def taken(server: ScriptedServer) -> list[int]:
+def taken(server: SmtpServer) -> list[int]:
     """Return which messages the server has, in their order."""
     return [number_of(body) for body in server.wait().taken]
 
@@ -56,7 +56,7 @@ def outcome(result: Result) -> Outcome:
     return result.outcome
 
 
-def deliver(server: ScriptedServer, mails: Sequence[MailMessage], **more: object) -> list[Result]:
+def deliver(server: SmtpServer, mails: Sequence[MailMessage], **more: object) -> list[Result]:
     """Return one result for each message."""
     with sender(server.settings(**{"timeout": 5, **more})) as made:
         found = list(made.deliver_many(mails))
@@ -67,7 +67,7 @@ def deliver(server: ScriptedServer, mails: Sequence[MailMessage], **more: object
     return found
 
 
-def assert_true(server: ScriptedServer, found: Sequence[Result]) -> None:
+def assert_true(server: SmtpServer, found: Sequence[Result]) -> None:
     """Assert that what is reported is what the server has, and that nothing is there twice."""
     have = taken(server)
     assert len(have) == len(set(have)), "something arrived twice"
@@ -85,9 +85,9 @@ def assert_true(server: ScriptedServer, found: Sequence[Result]) -> None:
 
 
 @pytest.mark.parametrize(("kind", "most", "hold"), [("plain", 4.1, 0), ("PIPELINING", 1.1, 0), ("CHUNKING", 0.2, 0.03)])
-def test_a_hundred_messages_cost_few_round_trips(scripted_server: Servers, kind: str, most: float, hold: float) -> None:
+def test_a_hundred_messages_cost_few_round_trips(smtp_server: Servers, kind: str, most: float, hold: float) -> None:
     """How often the server has to answer before the client goes on; with CHUNKING ten messages wait together."""
-    server = scripted_server(extensions=KINDS[kind], hold=hold)
+    server = smtp_server(extensions=KINDS[kind], hold=hold)
     found = deliver(server, numbered(100))
     assert [outcome(result) for result in found] == [Outcome.ACCEPTED] * 100
     assert server.connections == 1
@@ -95,9 +95,9 @@ def test_a_hundred_messages_cost_few_round_trips(scripted_server: Servers, kind:
     assert taken(server) == [*range(100)]
 
 
-def test_with_pipelining_a_body_brings_the_next_envelope(scripted_server: Servers) -> None:
+def test_with_pipelining_a_body_brings_the_next_envelope(smtp_server: Servers) -> None:
     """Trap 3: never the body with its own DATA, but the final dot and the next MAIL, RCPT and DATA in one write."""
-    server = scripted_server(extensions=PIPELINING, hold=0)
+    server = smtp_server(extensions=PIPELINING, hold=0)
     deliver(server, numbered(3))
     _, _, first, second, third, last = server.groups
     assert [line.split()[0] for line in first.splitlines()] == [b"MAIL", b"RCPT", b"DATA"]
@@ -111,7 +111,7 @@ def test_with_pipelining_a_body_brings_the_next_envelope(scripted_server: Server
 
 @each_kind
 def test_every_message_has_its_result_in_order_whatever_the_others_meet(
-    scripted_server: Servers, monkeypatch: pytest.MonkeyPatch, kind: str
+    smtp_server: Servers, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Refused senders, recipients and bodies, what the server's limits rule out, large and small, all in one run."""
     monkeypatch.setattr(transaction, "_ONE_WRITE", 10_000)
@@ -134,7 +134,7 @@ def test_every_message_has_its_result_in_order_whatever_the_others_meet(
 
     extensions = ["SIZE 100000", *(word for word in KINDS[kind] if not word.startswith(("SIZE", "SMTPUTF8")))]
     script = {"MAIL": refused, "RCPT": refused, ".": refused, "BDAT": refused}
-    server = scripted_server(script, extensions=extensions)
+    server = smtp_server(script, extensions=extensions)
     found = deliver(server, mails)
     assert [type(result) for result in found] == [kind for _, kind in made]
     accepted = [number for number, result in enumerate(found) if isinstance(result, Receipt)]
@@ -144,19 +144,19 @@ def test_every_message_has_its_result_in_order_whatever_the_others_meet(
     assert server.connections == 1
 
 
-def test_trap_8_at_most_ten_messages_are_on_their_way(scripted_server: Servers) -> None:
+def test_trap_8_at_most_ten_messages_are_on_their_way(smtp_server: Servers) -> None:
     """A server that never answers sees ten; those are in doubt, and the others are not."""
-    server = scripted_server({"MAIL": [Silence()]}, extensions=CHUNKING)
+    server = smtp_server({"MAIL": [Silence()]}, extensions=CHUNKING)
     found = deliver(server, numbered(25), timeout=QUICK)
     assert server.received.count(b"\r\nBDAT ") == DEPTH + 15
     assert [outcome(result) for result in found] == [*[Outcome.UNKNOWN] * DEPTH, *[Outcome.ACCEPTED] * 15]
     assert taken(server) == [*range(DEPTH, 25)]
 
 
-def test_a_large_message_goes_alone(scripted_server: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_message_goes_alone(smtp_server: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is on its way before it is begun, and nothing follows until it has its result."""
     monkeypatch.setattr(transaction, "_ONE_WRITE", 10_000)
-    server = scripted_server(extensions=CHUNKING, hold=0.05)
+    server = smtp_server(extensions=CHUNKING, hold=0.05)
     mails = numbered(5)
     mails[2] = message(text="number 2;", html="<p>\n</p>" * 4000)
     deliver(server, mails)
@@ -170,10 +170,10 @@ def test_a_large_message_goes_alone(scripted_server: Servers, monkeypatch: pytes
 @pytest.mark.parametrize("lost", range(1, 22))
 @each_kind
 def test_trap_8_a_connection_that_is_lost_after_so_many_replies_leaves_true_results(
-    scripted_server: Servers, kind: str, lost: int
+    smtp_server: Servers, kind: str, lost: int
 ) -> None:
     """Accepted where it was said, unknown where the message had left, and all the others over a new connection."""
-    server = scripted_server(extensions=KINDS[kind], lost_after=[lost], hold=0)
+    server = smtp_server(extensions=KINDS[kind], lost_after=[lost], hold=0)
     found = deliver(server, numbered(30))
     assert_true(server, found)
     outcomes = [outcome(result) for result in found]
@@ -188,11 +188,11 @@ def test_trap_8_a_connection_that_is_lost_after_so_many_replies_leaves_true_resu
 @pytest.mark.parametrize("place", [0, 1, 5, 12])
 @each_kind
 def test_trap_8_a_connection_that_is_lost_in_a_body_leaves_true_results(
-    scripted_server: Servers, kind: str, place: int, fault: Action
+    smtp_server: Servers, kind: str, place: int, fault: Action
 ) -> None:
     """In the middle of a chunk the server has nothing of it; what was taken before it is not offered again."""
     moment, fine = ("chunk", b"") if kind == "CHUNKING" else ("body", b"")
-    server = scripted_server({moment: [*[fine] * place, fault]}, extensions=KINDS[kind])
+    server = smtp_server({moment: [*[fine] * place, fault]}, extensions=KINDS[kind])
     found = deliver(server, numbered(30))
     assert_true(server, found)
     outcomes = [outcome(result) for result in found]
@@ -203,11 +203,11 @@ def test_trap_8_a_connection_that_is_lost_in_a_body_leaves_true_results(
 
 @pytest.mark.parametrize("place", [1, 4])
 @each_kind
-def test_a_second_connection_that_fails_ends_what_needs_it(scripted_server: Servers, kind: str, place: int) -> None:
+def test_a_second_connection_that_fails_ends_what_needs_it(smtp_server: Servers, kind: str, place: int) -> None:
     """Lost, and lost again before the greeting: what had not left is not sent, and the rest gets a third connection."""
     moment = "BDAT" if kind == "CHUNKING" else "."
     script = {moment: [*[b"250 ok\r\n"] * place, Close()], "greeting": [b"220 hello\r\n", Close()]}
-    server = scripted_server(script, extensions=KINDS[kind])
+    server = smtp_server(script, extensions=KINDS[kind])
     found = deliver(server, numbered(30))
     assert_true(server, found)
     outcomes = [outcome(result) for result in found]
@@ -221,13 +221,11 @@ def test_a_second_connection_that_fails_ends_what_needs_it(scripted_server: Serv
 @pytest.mark.parametrize("moment", ["MAIL", "RCPT", "end"])
 @pytest.mark.parametrize("place", [0, 3, 11])
 @each_kind
-def test_trap_8_421_in_the_middle_leaves_true_results(
-    scripted_server: Servers, kind: str, place: int, moment: str
-) -> None:
+def test_trap_8_421_in_the_middle_leaves_true_results(smtp_server: Servers, kind: str, place: int, moment: str) -> None:
     """It is a verdict on one message; what was behind it is in doubt if it had left, else offered anew."""
     if moment == "end":
         moment = "BDAT" if kind == "CHUNKING" else "."
-    server = scripted_server(
+    server = smtp_server(
         {moment: [*[b"250 ok\r\n"] * place, (b"421 4.3.2 too many\r\n", Close())]}, extensions=KINDS[kind]
     )
     found = deliver(server, numbered(30))
@@ -245,11 +243,11 @@ def test_trap_8_421_in_the_middle_leaves_true_results(
 
 
 def test_trap_7_a_server_that_turns_out_not_to_know_bdat_is_left_with_all_that_is_on_its_way(
-    scripted_server: Servers,
+    smtp_server: Servers,
 ) -> None:
     """What it says after that is about text, not about messages: no message behind it is accepted there."""
     text = "RSET\nMAIL FROM:<a@example.com>\nRCPT TO:<b@example.com>\nNOOP\n" * 3
-    server = scripted_server({"BDAT": b"500 what?\r\n"}, extensions=CHUNKING, swallows=False)
+    server = smtp_server({"BDAT": b"500 what?\r\n"}, extensions=CHUNKING, swallows=False)
     found = deliver(server, [message(text=f"number {number};\n{text}") for number in range(4)])
     assert not any(isinstance(result, Receipt) for result in found)
     assert server.bodies == []
@@ -257,12 +255,12 @@ def test_trap_7_a_server_that_turns_out_not_to_know_bdat_is_left_with_all_that_i
 
 @each_kind
 def test_a_connection_that_is_closed_between_two_messages_is_replaced(
-    scripted_server: Servers, monkeypatch: pytest.MonkeyPatch, kind: str
+    smtp_server: Servers, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """One that served a single message counts as used before, so the second message goes over a new one."""
     monkeypatch.setattr(transaction, "_HOT", 0.0)
     moment = "BDAT" if kind == "CHUNKING" else "."
-    server = scripted_server({moment: [(b"250 ok\r\n", Close())]}, extensions=KINDS[kind])
+    server = smtp_server({moment: [(b"250 ok\r\n", Close())]}, extensions=KINDS[kind])
     found = deliver(server, numbered(3))
     assert [outcome(result) for result in found] == [Outcome.ACCEPTED] * 3
     assert taken(server) == [0, 1, 2]
@@ -271,12 +269,12 @@ def test_a_connection_that_is_closed_between_two_messages_is_replaced(
 
 @each_kind
 def test_a_farewell_between_two_messages_is_heard(
-    scripted_server: Servers, monkeypatch: pytest.MonkeyPatch, kind: str
+    smtp_server: Servers, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """A 421 that nothing asked for ends the connection before the next message, which loses nothing by it."""
     monkeypatch.setattr(transaction, "_HOT", 0.0)
     moment = "BDAT" if kind == "CHUNKING" else "."
-    server = scripted_server({moment: [(b"250 ok\r\n421 4.4.2 bye\r\n", Close())]}, extensions=KINDS[kind])
+    server = smtp_server({moment: [(b"250 ok\r\n421 4.4.2 bye\r\n", Close())]}, extensions=KINDS[kind])
     found = deliver(server, numbered(3))
     assert [outcome(result) for result in found] == [Outcome.ACCEPTED] * 3
     assert taken(server) == [0, 1, 2]
@@ -284,12 +282,12 @@ def test_a_farewell_between_two_messages_is_heard(
 
 @pytest.mark.parametrize("kind", ["plain", "PIPELINING"])
 def test_a_refusal_in_the_middle_of_a_body_does_not_keep_the_next_message_waiting(
-    scripted_server: Servers, kind: str
+    smtp_server: Servers, kind: str
 ) -> None:
     """The server takes the next envelope for text, so that is offered over a new connection at once."""
     large = message(text="number 0;\n" + "x\n" * 2_000_000)
     script = {"body": [(b"552 5.3.4 too big\r\n", Silence())]}
-    server = scripted_server(script, extensions=KINDS[kind], receive_buffer=4096)
+    server = smtp_server(script, extensions=KINDS[kind], receive_buffer=4096)
     started = time.monotonic()
     found = deliver(server, [large, *numbered(2)[1:]], timeout=20)
     assert time.monotonic() - started < 15  # it would wait for replies that never come
@@ -301,7 +299,7 @@ def test_a_refusal_in_the_middle_of_a_body_does_not_keep_the_next_message_waitin
 def test_a_server_that_refuses_connections_is_asked_once_for_each_message() -> None:
     """Every message is not sent, and each is an attempt of its own: who stops at the first has tried once."""
     script = {"greeting": (b"554 5.7.1 go away\r\n", Close())}
-    with ScriptedServer(script) as server:
+    with SmtpServer(script) as server:
         found = deliver(server, numbered(35))
         assert [outcome(result) for result in found] == [Outcome.NOT_SENT] * 35
         assert len({id(result) for result in found}) == 35
@@ -310,7 +308,7 @@ def test_a_server_that_refuses_connections_is_asked_once_for_each_message() -> N
 
 @pytest.mark.parametrize(("kind", "most"), [("plain", 1), ("PIPELINING", 2), ("CHUNKING", 10)])
 def test_no_more_messages_are_taken_than_may_be_on_their_way(
-    scripted_server: Callable[..., ScriptedServer], kind: str, most: int
+    smtp_server: Callable[..., SmtpServer], kind: str, most: int
 ) -> None:
     """When the first result is there, the iterable was asked for the messages that go together, and no more."""
     taken = []
@@ -320,7 +318,7 @@ def test_no_more_messages_are_taken_than_may_be_on_their_way(
             taken.append(each)
             yield each
 
-    server = scripted_server(extensions=KINDS[kind])
+    server = smtp_server(extensions=KINDS[kind])
     with sender(server.settings()) as made:
         results = made.deliver_many(source())
         next(results)
@@ -342,9 +340,9 @@ def test_nobody_listening_ends_the_run() -> None:
 
 
 @each_kind
-def test_the_limit_of_messages_changes_the_connection(scripted_server: Servers, kind: str) -> None:
+def test_the_limit_of_messages_changes_the_connection(smtp_server: Servers, kind: str) -> None:
     """No connection has more messages than `pool_max_messages`, and each says good-bye."""
-    server = scripted_server(extensions=KINDS[kind])
+    server = smtp_server(extensions=KINDS[kind])
     found = deliver(server, numbered(25), pool_max_messages=4)
     assert [outcome(result) for result in found] == [Outcome.ACCEPTED] * 25
     assert taken(server) == [*range(25)]
@@ -352,10 +350,10 @@ def test_the_limit_of_messages_changes_the_connection(scripted_server: Servers, 
     assert server.verbs.count("QUIT") == 7
 
 
-def test_a_consumer_that_stops_with_messages_on_their_way_closes_the_connection(scripted_server: Servers) -> None:
+def test_a_consumer_that_stops_with_messages_on_their_way_closes_the_connection(smtp_server: Servers) -> None:
     """Their replies would be taken for those of the next message, which gets a new connection."""
     script = {"BDAT": [b"250 first\r\n", (Pause(0.2), b"250 second\r\n")]}
-    server = scripted_server(script, extensions=CHUNKING)
+    server = smtp_server(script, extensions=CHUNKING)
     with sender(server.settings()) as made:
         stream = made.deliver_many(numbered(5))
         assert outcome(next(stream)) is Outcome.ACCEPTED
@@ -367,10 +365,10 @@ def test_a_consumer_that_stops_with_messages_on_their_way_closes_the_connection(
 
 @each_kind
 def test_a_consumer_that_stops_with_nothing_on_its_way_gives_the_connection_back(
-    scripted_server: Servers, kind: str
+    smtp_server: Servers, kind: str
 ) -> None:
     """The next message goes over the same connection."""
-    server = scripted_server(extensions=KINDS[kind])
+    server = smtp_server(extensions=KINDS[kind])
     with sender(server.settings()) as made:
         stream = made.deliver_many(numbered(1))
         assert outcome(next(stream)) is Outcome.ACCEPTED
@@ -381,9 +379,9 @@ def test_a_consumer_that_stops_with_nothing_on_its_way_gives_the_connection_back
 
 
 @each_kind
-def test_the_loop_may_send_by_the_same_sender(scripted_server: Servers, kind: str) -> None:
+def test_the_loop_may_send_by_the_same_sender(smtp_server: Servers, kind: str) -> None:
     """The other message gets another connection, and neither takes the replies of the other."""
-    server = scripted_server(extensions=KINDS[kind])
+    server = smtp_server(extensions=KINDS[kind])
     with sender(server.settings(pool_size=2, timeout=5)) as made:
         for number, result in enumerate(made.deliver_many(numbered(12))):
             assert outcome(result) is Outcome.ACCEPTED
@@ -393,9 +391,9 @@ def test_the_loop_may_send_by_the_same_sender(scripted_server: Servers, kind: st
 
 
 @each_kind
-def test_messages_may_come_from_a_generator_that_sends_by_the_same_sender(scripted_server: Servers, kind: str) -> None:
+def test_messages_may_come_from_a_generator_that_sends_by_the_same_sender(smtp_server: Servers, kind: str) -> None:
     """Taking the next message happens while a connection is in use."""
-    server = scripted_server(extensions=KINDS[kind])
+    server = smtp_server(extensions=KINDS[kind])
     with sender(server.settings(pool_size=2, timeout=5)) as made:
 
         def source() -> Iterator[MailMessage]:
@@ -449,7 +447,7 @@ def test_whatever_the_server_says_and_wherever_it_breaks_the_results_are_true(
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transaction, "_ONE_WRITE", limit)
-        with ScriptedServer(script, extensions=KINDS[kind], lost_after=lost) as server:
+        with SmtpServer(script, extensions=KINDS[kind], lost_after=lost) as server:
             found = deliver(server, mails, pool_max_messages=most)
             assert_true(server, found)
     outcomes = [outcome(result) for result in found]

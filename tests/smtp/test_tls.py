@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from certificates import Certificates
 from postroom import (
     MailConfigError,
     MailConnectionError,
@@ -21,8 +20,10 @@ from postroom import (
     Outcome,
 )
 from postroom_smtp.settings import SmtpSettings
+from postroom_testing import Certificates
+from postroom_testing.smtp import Action, Close, Read, Reset, Silence, SmtpServer
 from smtp_checks import PASSWORD, QUICK, USER, assert_sound, error_of, message, sender
-from smtp_servers import Action, Close, Read, RealServer, Reset, ScriptedServer, Silence
+from smtp_servers import RealServer
 
 LOGIN = {"username": USER, "password": PASSWORD, "timeout": 10}
 
@@ -71,26 +72,24 @@ def test_the_mode_said_outright_overrides_the_switches(
     assert settings.mode == tls_mode
 
 
-def test_implicit_tls_begins_with_a_handshake(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_implicit_tls_begins_with_a_handshake(smtp_server: Callable[..., SmtpServer]) -> None:
     """The first octets are a ClientHello, before the server has said anything."""
-    server = scripted_server({"greeting": Silence()})
+    server = smtp_server({"greeting": Silence()})
     error_of(server.settings(use_tls=True, timeout=QUICK))
     assert server.wait().received.startswith(b"\x16\x03\x01")
 
 
 @pytest.mark.parametrize("mode", ["none", "starttls"])
-def test_the_other_modes_wait_for_the_greeting(scripted_server: Callable[..., ScriptedServer], mode: str) -> None:
+def test_the_other_modes_wait_for_the_greeting(smtp_server: Callable[..., SmtpServer], mode: str) -> None:
     """Nothing is said to a server that has not spoken."""
-    server = scripted_server({"greeting": Silence()})
+    server = smtp_server({"greeting": Silence()})
     error_of(server.settings(tls_mode=mode, timeout=QUICK))
     assert server.wait().received == b""
 
 
-def test_starttls_begins_with_ehlo_and_goes_on_in_tls(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates
-) -> None:
+def test_starttls_begins_with_ehlo_and_goes_on_in_tls(smtp_server: Callable[..., SmtpServer], ca: Certificates) -> None:
     """Before TLS nothing but EHLO and STARTTLS is said; behind it, EHLO again."""
-    server = scripted_server(tls=ca.good)
+    server = smtp_server(tls=ca.good)
     config = server.settings(**LOGIN, tls_mode="starttls", ca_file=ca.ca_file, local_hostname="app.example.com")
     with sender(config) as made:
         made.deliver(message())
@@ -98,9 +97,9 @@ def test_starttls_begins_with_ehlo_and_goes_on_in_tls(
     assert server.commands[0] == server.commands[2] == "EHLO app.example.com"
 
 
-def test_without_tls_starttls_is_never_said(scripted_server: Callable[..., ScriptedServer], ca: Certificates) -> None:
+def test_without_tls_starttls_is_never_said(smtp_server: Callable[..., SmtpServer], ca: Certificates) -> None:
     """Where the settings say no TLS, none is tried though it is offered."""
-    server = scripted_server(tls=ca.good)
+    server = smtp_server(tls=ca.good)
     with sender(server.settings(**LOGIN)) as made:
         made.deliver(message())
     assert "STARTTLS" not in server.wait().verbs
@@ -118,9 +117,9 @@ def test_a_real_server_takes_a_message_over_tls(
     assert (delivered.tls, delivered.user) == (True, USER)
 
 
-def test_a_server_that_offers_no_starttls_gets_nothing(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_server_that_offers_no_starttls_gets_nothing(smtp_server: Callable[..., SmtpServer]) -> None:
     """Somebody in between may have removed the offer: there is no going on in plain text."""
-    server = scripted_server()
+    server = smtp_server()
     error = error_of(server.settings(**LOGIN, tls_mode="starttls"))
     assert type(error) is MailConnectionError
     assert (error.stage, error.outcome, error.transient) == ("starttls", Outcome.NOT_SENT, False)
@@ -140,14 +139,14 @@ def test_a_server_that_offers_no_starttls_gets_nothing(scripted_server: Callable
     ],
 )
 def test_a_server_that_refuses_starttls_gets_nothing(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
     ca: Certificates,
     reply: bytes,
     kind: type[MailSendError],
     transient: bool,
 ) -> None:
     """Whatever it says but 220, nothing follows."""
-    server = scripted_server({"STARTTLS": reply}, tls=ca.good)
+    server = smtp_server({"STARTTLS": reply}, tls=ca.good)
     error = error_of(server.settings(**LOGIN, tls_mode="starttls"))
     assert isinstance(error, kind)
     assert (error.stage, error.code, error.transient) == ("starttls", int(reply[:3]), transient)
@@ -156,10 +155,10 @@ def test_a_server_that_refuses_starttls_gets_nothing(
 
 @pytest.mark.parametrize("injected", [b"250-AUTH PLAIN\r\n250 ok\r\n", b"2", b"\r\n", b"235 welcome\r\n"])
 def test_text_behind_the_reply_to_starttls_is_refused(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates, injected: bytes
+    smtp_server: Callable[..., SmtpServer], ca: Certificates, injected: bytes
 ) -> None:
     """Plain text in the same segment would be taken for what the server says under TLS (CVE-2011-0411)."""
-    server = scripted_server({"STARTTLS": b"220 go\r\n" + injected}, tls=ca.good)
+    server = smtp_server({"STARTTLS": b"220 go\r\n" + injected}, tls=ca.good)
     error = error_of(server.settings(**LOGIN, tls_mode="starttls", ca_file=ca.ca_file))
     assert type(error) is MailConnectionError
     assert (error.stage, error.outcome, error.transient) == ("starttls", Outcome.NOT_SENT, False)
@@ -167,11 +166,9 @@ def test_text_behind_the_reply_to_starttls_is_refused(
     assert server.wait().verbs == ["EHLO", "STARTTLS"]
 
 
-def test_what_was_offered_before_tls_is_forgotten(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates
-) -> None:
+def test_what_was_offered_before_tls_is_forgotten(smtp_server: Callable[..., SmtpServer], ca: Certificates) -> None:
     """The offer before TLS may be anybody's: SIZE, SMTPUTF8 and AUTH count only as they are offered within."""
-    server = scripted_server(
+    server = smtp_server(
         tls=ca.good, extensions=["SIZE 10", "SMTPUTF8", "8BITMIME", "AUTH PLAIN"], extensions_in_tls=["AUTH LOGIN"]
     )
     with sender(server.settings(**LOGIN, tls_mode="starttls", ca_file=ca.ca_file)) as made:
@@ -181,10 +178,10 @@ def test_what_was_offered_before_tls_is_forgotten(
 
 
 def test_a_login_that_is_offered_before_tls_only_is_not_used(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates
+    smtp_server: Callable[..., SmtpServer], ca: Certificates
 ) -> None:
     """Without an offer within TLS there is no login, and so no message."""
-    server = scripted_server(tls=ca.good, extensions=["AUTH PLAIN"], extensions_in_tls=[])
+    server = smtp_server(tls=ca.good, extensions=["AUTH PLAIN"], extensions_in_tls=[])
     error = error_of(server.settings(**LOGIN, tls_mode="starttls", ca_file=ca.ca_file))
     assert "offers no login" in str(error)
     assert server.wait().verbs == ["EHLO", "STARTTLS", "EHLO"]
@@ -203,10 +200,10 @@ BAD = {
 @pytest.mark.parametrize("mode", ["starttls", "implicit"])
 @pytest.mark.parametrize("certificate", BAD)
 def test_a_server_with_a_bad_certificate_gets_nothing(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates, certificate: str, mode: str, host: str
+    smtp_server: Callable[..., SmtpServer], ca: Certificates, certificate: str, mode: str, host: str
 ) -> None:
     """Nobody's login and nobody's message goes to a server that cannot prove its name; the error says what to do."""
-    server = scripted_server(tls=getattr(ca, certificate), implicit=mode == "implicit")
+    server = smtp_server(tls=getattr(ca, certificate), implicit=mode == "implicit")
     error = error_of(server.settings(**LOGIN, tls_mode=mode, ca_file=ca.ca_file) | {"server": host})
     said, remedy = BAD[certificate]
     assert type(error) is MailConnectionError
@@ -219,10 +216,10 @@ def test_a_server_with_a_bad_certificate_gets_nothing(
 
 @pytest.mark.parametrize("mode", ["starttls", "implicit"])
 def test_a_good_certificate_of_an_authority_nobody_named_is_refused(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates, mode: str
+    smtp_server: Callable[..., SmtpServer], ca: Certificates, mode: str
 ) -> None:
     """Without SMTP_CA_FILE only the system's authorities are trusted."""
-    server = scripted_server(tls=ca.good, implicit=mode == "implicit")
+    server = smtp_server(tls=ca.good, implicit=mode == "implicit")
     error = error_of(server.settings(**LOGIN, tls_mode=mode))
     assert "If you trust this server, set SMTP_CA_FILE" in str(error)
     assert "AUTH" not in server.wait().verbs
@@ -230,13 +227,13 @@ def test_a_good_certificate_of_an_authority_nobody_named_is_refused(
 
 @pytest.mark.parametrize("certificate", BAD)
 def test_without_verification_anybody_is_trusted_with_one_warning(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
     ca: Certificates,
     caplog: pytest.LogCaptureFixture,
     certificate: str,
 ) -> None:
     """SMTP_TLS_VERIFY=false is for whoever knows why, and an operator sees it once, when the sender is made."""
-    server = scripted_server(tls=getattr(ca, certificate))
+    server = smtp_server(tls=getattr(ca, certificate))
     with (
         caplog.at_level(logging.WARNING, "postroom"),
         sender(server.settings(**LOGIN, tls_mode="starttls", tls_verify="false")) as made,
@@ -254,9 +251,7 @@ def test_without_tls_nothing_is_said_about_its_verification(caplog: pytest.LogCa
     assert caplog.records == []
 
 
-def test_a_server_with_old_tls_only_is_refused(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates
-) -> None:
+def test_a_server_with_old_tls_only_is_refused(smtp_server: Callable[..., SmtpServer], ca: Certificates) -> None:
     """TLS 1.2 is the least (RFC 8996)."""
     chain, key = ca.good_files()
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -266,7 +261,7 @@ def test_a_server_with_old_tls_only_is_refused(
         warnings.simplefilter("ignore", DeprecationWarning)  # that it is deprecated is the point
         old.minimum_version = ssl.TLSVersion.TLSv1
         old.maximum_version = ssl.TLSVersion.TLSv1_1
-    server = scripted_server(tls=old, implicit=True)
+    server = smtp_server(tls=old, implicit=True)
     error = error_of(server.settings(**LOGIN, tls_mode="implicit", ca_file=ca.ca_file))
     assert type(error) is MailConnectionError
     assert (error.stage, error.outcome, error.transient) == ("tls", Outcome.NOT_SENT, False)
@@ -282,12 +277,12 @@ def test_a_ca_file_that_does_not_exist_is_said_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_a_ca_file_that_holds_no_certificate_is_a_config_error(
-    scripted_server: Callable[..., ScriptedServer], tmp_path: Path, content: bytes
+    smtp_server: Callable[..., SmtpServer], tmp_path: Path, content: bytes
 ) -> None:
     """It is read at the first connection, and is an error before that is made."""
     path = tmp_path / "ca.pem"
     path.write_bytes(content)
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings(tls_mode="implicit", ca_file=str(path))) as made:
         with pytest.raises(MailConfigError, match=r"SMTP_CA_FILE .*ca.pem. cannot be used") as caught:
             made.check_connection()
@@ -309,10 +304,10 @@ def test_plain_text_to_a_port_with_tls_says_which_switch_to_turn(
 
 
 def test_a_tls_alert_in_place_of_a_greeting_says_which_switch_to_turn(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
 ) -> None:
     """Some servers do not wait for a ClientHello for long."""
-    server = scripted_server({"greeting": b"\x15\x03\x01\x00\x02\x02\x46\n"})
+    server = smtp_server({"greeting": b"\x15\x03\x01\x00\x02\x02\x46\n"})
     error = error_of(server.settings())
     assert type(error) is MailConnectionError
     assert "speaks TLS where plain text is expected" in str(error)
@@ -339,7 +334,7 @@ def test_tls_to_a_port_with_plain_text_says_which_switch_to_turn(real_server: Ca
     ],
 )
 def test_a_handshake_that_fails_has_sent_nothing(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
     ca: Certificates,
     mode: str,
     action: Action,
@@ -347,7 +342,7 @@ def test_a_handshake_that_fails_has_sent_nothing(
     transient: bool,
 ) -> None:
     """Silence, a lost connection, an alert, plain text: each at the stage `tls`."""
-    server = scripted_server({"TLS": action}, tls=ca.good, implicit=mode == "implicit")
+    server = smtp_server({"TLS": action}, tls=ca.good, implicit=mode == "implicit")
     timeout = QUICK if kind is MailTimeoutError else 10
     error = error_of(server.settings(**{**LOGIN, "timeout": timeout}, tls_mode=mode, ca_file=ca.ca_file))
     assert type(error) is kind

@@ -19,8 +19,9 @@ from postroom import (
     Outcome,
     Refusal,
 )
+from postroom_testing.smtp import SmtpServer
 from smtp_checks import assert_sound, error_of, message, sender
-from smtp_servers import RealServer, ScriptedServer
+from smtp_servers import RealServer
 
 
 def test_the_receipt_says_what_the_server_said(real_server: Callable[..., RealServer]) -> None:
@@ -37,9 +38,9 @@ def test_the_receipt_says_what_the_server_said(real_server: Callable[..., RealSe
     assert f"Message-ID: {mail.message_id}\r\n".encode() in server.messages[0].content
 
 
-def test_a_reply_without_words_gives_no_handle(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_reply_without_words_gives_no_handle(smtp_server: Callable[..., SmtpServer]) -> None:
     """A bare 250 is an acceptance with nothing to quote."""
-    with sender(scripted_server({".": b"250\r\n"}).settings()) as made:
+    with sender(smtp_server({".": b"250\r\n"}).settings()) as made:
         assert made.deliver(message()).provider_id is None
 
 
@@ -81,9 +82,9 @@ def test_lines_that_begin_with_a_dot_survive(real_server: Callable[..., RealServ
     assert body == text.replace("\n", "\r\n").encode() + b"\r\n"
 
 
-def test_a_dot_that_begins_a_line_is_doubled_on_the_wire(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_dot_that_begins_a_line_is_doubled_on_the_wire(smtp_server: Callable[..., SmtpServer]) -> None:
     """RFC 5321 section 4.5.2."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings()) as made:
         made.deliver(message(text=".\n..\nx.\n"))
     (body,) = server.wait().bodies
@@ -92,10 +93,10 @@ def test_a_dot_that_begins_a_line_is_doubled_on_the_wire(scripted_server: Callab
 
 
 def test_the_announced_size_is_what_is_sent_before_dots_are_doubled(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
 ) -> None:
     """RFC 1870 section 5: SIZE counts the message, not its way over the wire."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings()) as made:
         made.deliver(message(text=".\n" * 50))
     announced = int(re.findall(r"SIZE=(\d+)", server.wait().commands[1])[0])
@@ -114,17 +115,17 @@ def test_a_message_over_the_limit_is_refused_before_anything_is_offered(
     assert server.messages == []
 
 
-def test_over_the_limit_neither_mail_nor_data_is_said(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_over_the_limit_neither_mail_nor_data_is_said(smtp_server: Callable[..., SmtpServer]) -> None:
     """The refusal is ours, before MAIL."""
-    server = scripted_server(extensions=["SIZE 100"])
+    server = smtp_server(extensions=["SIZE 100"])
     assert type(error_of(server.settings())) is MailMessageError
     assert server.wait().verbs == ["EHLO", "QUIT"]
 
 
 @pytest.mark.parametrize("offer", ["SIZE", "SIZE 0", "SIZE much", "SIZE -1", "SIZE " + "9" * 5000])
-def test_a_size_that_is_no_limit_does_not_limit(scripted_server: Callable[..., ScriptedServer], offer: str) -> None:
+def test_a_size_that_is_no_limit_does_not_limit(smtp_server: Callable[..., SmtpServer], offer: str) -> None:
     """RFC 1870 section 4: none or 0 is no fixed maximum; nonsense is passed over."""
-    server = scripted_server(extensions=[offer])
+    server = smtp_server(extensions=[offer])
     with sender(server.settings()) as made:
         assert made.deliver(message()).accepted == ("ada@example.com",)
     assert ("SIZE=" in server.wait().commands[1]) is (offer == "SIZE 0")
@@ -140,9 +141,9 @@ def test_a_message_of_megabytes_arrives_whole(real_server: Callable[..., RealSer
     assert [part.get_content() for part in arrived.iter_attachments()] == [content]
 
 
-def test_ascii_addresses_need_no_extension(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_ascii_addresses_need_no_extension(smtp_server: Callable[..., SmtpServer]) -> None:
     """Non-ASCII text, names and domains all travel in 7 bits."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings()) as made:
         made.deliver(message(to="Jürgen <j@bücher.example>", subject="Grüße", text="schöne Grüße", html="<p>ü</p>"))
     mail, recipient = server.wait().commands[1:3]
@@ -174,19 +175,19 @@ def test_a_non_ascii_reply_to_asks_for_smtputf8(real_server: Callable[..., RealS
 @pytest.mark.parametrize("offer", [["8BITMIME"], ["SMTPUTF8"], []])
 @pytest.mark.parametrize("where", ["to", "from_", "reply_to"])
 def test_a_non_ascii_mailbox_is_refused_where_the_server_cannot(
-    scripted_server: Callable[..., ScriptedServer], offer: list[str], where: str
+    smtp_server: Callable[..., SmtpServer], offer: list[str], where: str
 ) -> None:
     """SMTPUTF8 and 8BITMIME must both be offered; else the message cannot go that way, and nothing is offered."""
-    server = scripted_server(extensions=offer)
+    server = smtp_server(extensions=offer)
     error = error_of(server.settings(), message(**{where: "jürgen@example.com"}))
     assert type(error) is MailMessageError
     assert "no SMTPUTF8" in str(error)
     assert server.wait().verbs == ["EHLO", "QUIT"]
 
 
-def test_a_quoted_mailbox_goes_into_the_envelope_as_it_is(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_quoted_mailbox_goes_into_the_envelope_as_it_is(smtp_server: Callable[..., SmtpServer]) -> None:
     """Quotes, blanks and brackets in a local part cannot break out of the command."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings()) as made:
         made.deliver(message(to=r'"a b> SIZE=1 \"<c"@example.com'))
     assert server.wait().commands[2] == r'RCPT TO:<"a b> SIZE=1 \"<c"@example.com>'
@@ -234,10 +235,10 @@ def test_send_raises_for_a_partial_refusal_after_the_others_got_it(
     ],
 )
 def test_with_everybody_refused_data_is_not_said(
-    scripted_server: Callable[..., ScriptedServer], replies: list[bytes], transient: bool
+    smtp_server: Callable[..., SmtpServer], replies: list[bytes], transient: bool
 ) -> None:
     """Nobody is left to send to. It may work later only if each refusal may."""
-    server = scripted_server({"RCPT": replies})
+    server = smtp_server({"RCPT": replies})
     error = error_of(server.settings(), message(cc="bob@example.com"))
     assert type(error) is MailRecipientsError
     assert (error.outcome, error.transient, error.receipt) == (Outcome.NOT_SENT, transient, None)
@@ -246,9 +247,9 @@ def test_with_everybody_refused_data_is_not_said(
     assert server.wait().verbs == ["EHLO", "MAIL", "RCPT", "RCPT", "QUIT"]
 
 
-def test_many_refusals_make_one_short_error(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_many_refusals_make_one_short_error(smtp_server: Callable[..., SmtpServer]) -> None:
     """The text names three; `refused` has them all."""
-    server = scripted_server({"RCPT": b"550 5.1.1 " + b"no " * 300 + b"\r\n"})
+    server = smtp_server({"RCPT": b"550 5.1.1 " + b"no " * 300 + b"\r\n"})
     error = error_of(server.settings(), message(to=[f"user{number}@example.com" for number in range(50)]))
     assert len(error.refused) == 50
     assert "user2@example.com" in str(error)
@@ -260,10 +261,10 @@ def test_many_refusals_make_one_short_error(scripted_server: Callable[..., Scrip
     [(b"552 too many recipients\r\n", True), (b"552 5.2.2 mailbox full\r\n", False), (b"552 4.5.3 many\r\n", True)],
 )
 def test_552_at_a_recipient_is_an_old_way_to_say_452(
-    scripted_server: Callable[..., ScriptedServer], reply: bytes, transient: bool
+    smtp_server: Callable[..., SmtpServer], reply: bytes, transient: bool
 ) -> None:
     """RFC 5321 section 4.5.3.1.10; an enhanced code says more exactly what is meant."""
-    server = scripted_server({"RCPT": [b"250 ok\r\n", reply]})
+    server = smtp_server({"RCPT": [b"250 ok\r\n", reply]})
     with sender(server.settings()) as made:
         receipt = made.deliver(message(cc="bob@example.com"))
     assert receipt.refused["bob@example.com"].transient is transient
@@ -271,16 +272,16 @@ def test_552_at_a_recipient_is_an_old_way_to_say_452(
 
 @pytest.mark.parametrize("code", [250, 251, 252])
 def test_a_recipient_whom_the_server_forwards_or_cannot_verify_is_accepted(
-    scripted_server: Callable[..., ScriptedServer], code: int
+    smtp_server: Callable[..., SmtpServer], code: int
 ) -> None:
     """RFC 5321 section 3.4: 251 and 252 are acceptances."""
-    with sender(scripted_server({"RCPT": f"{code} ok\r\n".encode()}).settings()) as made:
+    with sender(smtp_server({"RCPT": f"{code} ok\r\n".encode()}).settings()) as made:
         assert made.deliver(message()).outcome is Outcome.ACCEPTED
 
 
-def test_421_between_recipients_is_no_refusal_of_one(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_421_between_recipients_is_no_refusal_of_one(smtp_server: Callable[..., SmtpServer]) -> None:
     """The server is leaving, so nobody gets the message, those accepted before neither."""
-    server = scripted_server({"RCPT": [b"250 ok\r\n", b"421 4.3.2 leaving\r\n"]})
+    server = smtp_server({"RCPT": [b"250 ok\r\n", b"421 4.3.2 leaving\r\n"]})
     error = error_of(server.settings(), message(cc="bob@example.com"))
     assert type(error) is MailUnavailableError
     assert (error.stage, error.code, error.outcome, error.transient) == ("rcpt", 421, Outcome.NOT_SENT, True)

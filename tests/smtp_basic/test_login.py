@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certificates import Certificates
 from postroom import MailAuthError, MailConnectionError, MailSettingsError, Outcome, Secret
+from postroom_testing import Certificates
+from postroom_testing.smtp import Action, SmtpServer
 from smtp_checks import PASSWORD, USER, assert_sound, error_of, message, sender
-from smtp_servers import Action, RealServer, ScriptedServer
+from smtp_servers import RealServer
 
 AUTH = {"username": USER, "password": PASSWORD}
 PLAIN = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
@@ -19,7 +20,7 @@ NAME, WORD = (base64.b64encode(each.encode()).decode() for each in (USER, PASSWO
 SECRETS = (PASSWORD, PLAIN, WORD)
 
 
-def dialogue(server: ScriptedServer) -> list[str]:
+def dialogue(server: SmtpServer) -> list[str]:
     """Return what the client said between EHLO and MAIL."""
     commands = server.wait().commands
     return commands[1 : next(at for at, command in enumerate(commands) if command.startswith(("MAIL", "QUIT")))]
@@ -41,10 +42,10 @@ def dialogue(server: ScriptedServer) -> list[str]:
     ],
 )
 def test_plain_is_used_where_it_is_offered_and_login_where_only_that_is(
-    scripted_server: Callable[..., ScriptedServer], offer: list[str], said: list[str]
+    smtp_server: Callable[..., SmtpServer], offer: list[str], said: list[str]
 ) -> None:
     """One step is better than three."""
-    server = scripted_server(extensions=offer)
+    server = smtp_server(extensions=offer)
     with sender(server.settings(**AUTH)) as made:
         made.deliver(message())
     assert dialogue(server) == said
@@ -59,10 +60,10 @@ def test_plain_is_used_where_it_is_offered_and_login_where_only_that_is(
     ],
 )
 def test_without_a_mechanism_of_ours_nothing_is_tried(
-    scripted_server: Callable[..., ScriptedServer], offer: list[str], said: str, remedy: str
+    smtp_server: Callable[..., SmtpServer], offer: list[str], said: str, remedy: str
 ) -> None:
     """The error says what the server offers, and what to set."""
-    server = scripted_server(extensions=offer)
+    server = smtp_server(extensions=offer)
     error = error_of(server.settings(**AUTH), hidden=SECRETS)
     assert type(error) is MailAuthError
     assert (error.stage, error.outcome, error.transient) == ("auth", Outcome.NOT_SENT, False)
@@ -72,10 +73,10 @@ def test_without_a_mechanism_of_ours_nothing_is_tried(
 
 
 def test_a_server_that_needs_no_login_is_told_apart_after_tls(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates
+    smtp_server: Callable[..., SmtpServer], ca: Certificates
 ) -> None:
     """With TLS on, the advice to switch it on would be none."""
-    server = scripted_server(tls=ca.good, extensions=[])
+    server = smtp_server(tls=ca.good, extensions=[])
     error = error_of(server.settings(**AUTH, tls_mode="starttls", ca_file=ca.ca_file), hidden=SECRETS)
     assert "leave SMTP_USERNAME and SMTP_PASSWORD empty" in str(error)
 
@@ -94,10 +95,10 @@ def test_a_server_that_needs_no_login_is_told_apart_after_tls(
     ],
 )
 def test_without_both_user_name_and_password_there_is_no_login(
-    scripted_server: Callable[..., ScriptedServer], login: dict[str, object]
+    smtp_server: Callable[..., SmtpServer], login: dict[str, object]
 ) -> None:
     """A relay that knows us by our address needs none, and deployments leave blank what they do not need."""
-    server = scripted_server()
+    server = smtp_server()
     with sender(server.settings(**login)) as made:
         made.deliver(message())
     assert "AUTH" not in server.wait().verbs
@@ -149,11 +150,11 @@ def test_whatever_can_be_set_can_be_logged_in_with(username: str, password: str)
 
 
 def test_a_short_login_goes_with_the_command_and_a_long_one_behind_it(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
 ) -> None:
     """A command has at most 512 octets (RFC 5321 section 4.5.3.1.4); what is longer answers an empty challenge."""
     for length in (300, 374, 375, 700):
-        server = scripted_server()
+        server = smtp_server()
         with sender(server.settings(username="u", password="p" * (length - 3))) as made:
             made.check_connection()
         response = base64.b64encode(b"\0u\0" + b"p" * (length - 3)).decode()
@@ -164,10 +165,10 @@ def test_a_short_login_goes_with_the_command_and_a_long_one_behind_it(
 
 
 def test_plain_answers_a_server_that_ignores_the_initial_response(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
 ) -> None:
     """Some servers prompt though the answer is there."""
-    server = scripted_server({"AUTH": [b"334 \r\n", b"235 welcome\r\n"]})
+    server = smtp_server({"AUTH": [b"334 \r\n", b"235 welcome\r\n"]})
     with sender(server.settings(**AUTH)) as made:
         made.deliver(message())
     assert dialogue(server) == [f"AUTH PLAIN {PLAIN}", PLAIN]
@@ -175,10 +176,10 @@ def test_plain_answers_a_server_that_ignores_the_initial_response(
 
 @pytest.mark.parametrize("prompts", [(b"334 Username:\r\n", b"334 Password:\r\n"), (b"334\r\n", b"334 \r\n")])
 def test_login_does_not_look_at_the_prompts(
-    scripted_server: Callable[..., ScriptedServer], prompts: tuple[bytes, bytes]
+    smtp_server: Callable[..., SmtpServer], prompts: tuple[bytes, bytes]
 ) -> None:
     """Prompts come in base64, in plain text, or not at all; the order is what counts."""
-    server = scripted_server({"AUTH": [*prompts, b"235 welcome\r\n"]}, extensions=["AUTH LOGIN"])
+    server = smtp_server({"AUTH": [*prompts, b"235 welcome\r\n"]}, extensions=["AUTH LOGIN"])
     with sender(server.settings(**AUTH)) as made:
         made.deliver(message())
     assert dialogue(server) == ["AUTH LOGIN", NAME, WORD]
@@ -199,12 +200,10 @@ def test_a_wrong_password_is_an_auth_error_that_says_what_to_check(
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_a_login_that_cannot_be_checked_now_is_transient(
-    scripted_server: Callable[..., ScriptedServer], at: int
-) -> None:
+def test_a_login_that_cannot_be_checked_now_is_transient(smtp_server: Callable[..., SmtpServer], at: int) -> None:
     """454: the server cannot ask who we are; the password may be right."""
     prompts = [b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n"]
-    server = scripted_server({"AUTH": [*prompts[:at], b"454 4.7.0 later\r\n"]}, extensions=["AUTH LOGIN"])
+    server = smtp_server({"AUTH": [*prompts[:at], b"454 4.7.0 later\r\n"]}, extensions=["AUTH LOGIN"])
     error = error_of(server.settings(**AUTH), hidden=SECRETS)
     assert type(error) is MailAuthError
     assert (error.code, error.transient) == (454, True)
@@ -212,9 +211,9 @@ def test_a_login_that_cannot_be_checked_now_is_transient(
 
 
 @pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
-def test_challenges_without_end_are_given_up(scripted_server: Callable[..., ScriptedServer], offer: str) -> None:
+def test_challenges_without_end_are_given_up(smtp_server: Callable[..., SmtpServer], offer: str) -> None:
     """A server that never says yes or no does not keep us."""
-    server = scripted_server({"AUTH": b"334 \r\n"}, extensions=[offer])
+    server = smtp_server({"AUTH": b"334 \r\n"}, extensions=[offer])
     error = error_of(server.settings(**AUTH, deadline=5), hidden=SECRETS)
     assert type(error) is MailConnectionError
     assert (error.stage, error.outcome) == ("auth", Outcome.NOT_SENT)
@@ -255,7 +254,7 @@ ECHOES = {
 )
 @pytest.mark.parametrize("echo", ECHOES)
 def test_a_server_that_quotes_the_login_makes_no_error_and_no_log_that_shows_it(
-    scripted_server: Callable[..., ScriptedServer],
+    smtp_server: Callable[..., SmtpServer],
     caplog: pytest.LogCaptureFixture,
     echo: str,
     form: bytes,
@@ -264,7 +263,7 @@ def test_a_server_that_quotes_the_login_makes_no_error_and_no_log_that_shows_it(
     """Whole, cut, wrapped, decoded; in a reply or in what is not even one."""
     if (offer == "AUTH PLAIN") == (echo == "the password in base64"):
         offer = "AUTH LOGIN" if echo == "the password in base64" else "AUTH PLAIN"
-    server = scripted_server({"AUTH": _after_prompts(offer, form % ECHOES[echo])}, extensions=[offer])
+    server = smtp_server({"AUTH": _after_prompts(offer, form % ECHOES[echo])}, extensions=[offer])
     with caplog.at_level(logging.DEBUG, "postroom"):
         error = error_of(server.settings(**AUTH), hidden=_pieces(offer, echo))
     assert error.stage == "auth"
@@ -286,10 +285,10 @@ def _pieces(offer: str, echo: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("password", ["pä55 wörd", " padded ", "tab\tpass", "short", "né\u00a0space", 'q"uo\\te'])
 def test_an_odd_password_that_is_quoted_is_hidden_too(
-    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture, password: str
+    smtp_server: Callable[..., SmtpServer], caplog: pytest.LogCaptureFixture, password: str
 ) -> None:
     """What is replaced or stripped to be printable is still recognised."""
-    server = scripted_server({"AUTH": f"535 5.7.8 wrong password {password}\r\n".encode()})
+    server = smtp_server({"AUTH": f"535 5.7.8 wrong password {password}\r\n".encode()})
     with caplog.at_level(logging.DEBUG, "postroom"):
         error = error_of(server.settings(username=USER, password=password), hidden=(password, password.strip()))
     assert "refused the login: 535 5.7.8 wrong password ***" in " ".join(str(error).split())
@@ -298,10 +297,10 @@ def test_an_odd_password_that_is_quoted_is_hidden_too(
 
 @pytest.mark.parametrize("moment", ["MAIL", "RCPT", "DATA", "."])
 def test_a_server_that_remembers_the_login_does_not_give_it_away_later(
-    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture, moment: str
+    smtp_server: Callable[..., SmtpServer], caplog: pytest.LogCaptureFixture, moment: str
 ) -> None:
     """The secret stays hidden as long as the connection lives."""
-    server = scripted_server({moment: f"550 5.7.1 not with {PASSWORD} or {PLAIN}\r\n".encode()})
+    server = smtp_server({moment: f"550 5.7.1 not with {PASSWORD} or {PLAIN}\r\n".encode()})
     with caplog.at_level(logging.DEBUG, "postroom"):
         error = error_of(server.settings(**AUTH), hidden=SECRETS)
     assert "not with *** or ***" in str(error)
@@ -312,10 +311,10 @@ def test_a_server_that_remembers_the_login_does_not_give_it_away_later(
 @pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
 @pytest.mark.parametrize("password", [PASSWORD, PASSWORD * 40])
 def test_the_debug_log_of_a_whole_login_shows_no_secret(
-    scripted_server: Callable[..., ScriptedServer], caplog: pytest.LogCaptureFixture, offer: str, password: str
+    smtp_server: Callable[..., SmtpServer], caplog: pytest.LogCaptureFixture, offer: str, password: str
 ) -> None:
     """Every line that holds one is masked, in one step, two and three."""
-    server = scripted_server(extensions=[offer])
+    server = smtp_server(extensions=[offer])
     with caplog.at_level(logging.DEBUG), sender(server.settings(username=USER, password=password)) as made:
         made.deliver(message())
     said = dialogue(server)
@@ -325,8 +324,8 @@ def test_the_debug_log_of_a_whole_login_shows_no_secret(
         assert secret not in caplog.text
 
 
-def test_a_sender_shows_no_secret(scripted_server: Callable[..., ScriptedServer]) -> None:
+def test_a_sender_shows_no_secret(smtp_server: Callable[..., SmtpServer]) -> None:
     """Neither it, nor what it is made of."""
-    with sender(scripted_server().settings(username=USER, password=Secret(PASSWORD))) as made:
+    with sender(smtp_server().settings(username=USER, password=Secret(PASSWORD))) as made:
         transport = made.transport  # type: ignore[attr-defined]  # not part of DeliveringSender
         assert PASSWORD not in repr(made) + str(made) + repr(transport) + repr(vars(transport))

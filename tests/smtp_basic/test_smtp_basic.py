@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from certificates import Certificates
 from postroom import Attachment, Capability, MailMessage, MailMessageError, MailSenderFactory, MailSettingsError
 from postroom_smtp_basic.plugin import postroom_provider
+from postroom_testing import Certificates
 from smtp_checks import PASSWORD, USER, message, sender
 from smtp_servers import RealServer
 

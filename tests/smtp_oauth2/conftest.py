@@ -10,11 +10,11 @@ import trustme
 
 import mail_stack
 import oauth_servers
-from certificates import Certificates
 from mail_stack import MAILBOX, MailStack
 from oauth_servers import CLIENT_ID, CLIENT_SECRET, TENANT, OAuthServer, need
 from postroom import DeliveringSender, MailError, MailMessage, MailSenderFactory
-from smtp_servers import ScriptedServer
+from postroom_testing import Certificates
+from postroom_testing.smtp import SmtpServer
 
 
 @pytest.fixture(scope="session")
@@ -55,13 +55,13 @@ def mail(running_mail: MailStack, oauth: OAuthServer) -> MailStack:
 
 
 @pytest.fixture
-def smtp(scripted_server: Callable[..., ScriptedServer], ca: Certificates) -> ScriptedServer:
+def smtp(smtp_server: Callable[..., SmtpServer], ca: Certificates) -> SmtpServer:
     """Return a server that takes every token, for tests that are not about SMTP."""
-    return scripted_server(tls=ca.good, extensions=(), extensions_in_tls=("AUTH LOGIN XOAUTH2",))
+    return smtp_server(tls=ca.good, extensions=(), extensions_in_tls=("AUTH LOGIN XOAUTH2",))
 
 
 @pytest.fixture
-def environ(oauth: OAuthServer, smtp: ScriptedServer) -> dict[str, str]:
+def environ(oauth: OAuthServer, smtp: SmtpServer) -> dict[str, str]:
     """Return Dify's variables, which lead to `smtp`. From the authority on they are due to the test."""
     return {
         "MAIL_TYPE": "smtp",

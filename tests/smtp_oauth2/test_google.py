@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import jwt
 
-from certificates import Certificates
 from mail_stack import MAILBOX, MailStack
 from oauth_servers import CLIENT_ID, CLIENT_SECRET, SCOPE, TENANT, OAuthServer
 from postroom import MailAuthError, MailMessage, MailSenderFactory, MailUnavailableError, ProviderRegistry
+from postroom_testing import Certificates
 
 PAGE = Path(__file__).parents[2] / "docs" / "microsoft365.md"
 AUDIENCE = "https://oauth2.googleapis.com/token"  # whatever the key's token_uri says

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from certificates import Certificates
 from mail_stack import MAILBOX, MailStack
 from oauth_servers import CLIENT_ID, CLIENT_SECRET, SCOPE, TENANT, OAuthServer
 from postroom import DeliveringSender, MailAuthError, MailError, MailMessage, MailSendError
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.settings import SmtpSettings
 from postroom_smtp_oauth2 import CachedTokenSource, OAuth2Login, Token
-from smtp_servers import Close, ScriptedServer
+from postroom_testing import Certificates
+from postroom_testing.smtp import Close, SmtpServer
 
 Make = Callable[..., DeliveringSender]
 
@@ -43,17 +43,17 @@ def source() -> Source:
 
 
 @pytest.fixture
-def start(scripted_server: Callable[..., ScriptedServer], ca: Certificates) -> Callable[..., ScriptedServer]:
+def start(smtp_server: Callable[..., SmtpServer], ca: Certificates) -> Callable[..., SmtpServer]:
     """Start a server that offers these mechanisms once TLS is on."""
 
-    def run(*auth: Any, offer: str = "AUTH LOGIN XOAUTH2") -> ScriptedServer:
+    def run(*auth: Any, offer: str = "AUTH LOGIN XOAUTH2") -> SmtpServer:
         script = {"AUTH": list(auth)} if auth else {}
-        return scripted_server(script, tls=ca.good, extensions=(), extensions_in_tls=(offer,))
+        return smtp_server(script, tls=ca.good, extensions=(), extensions_in_tls=(offer,))
 
     return run
 
 
-def sender(server: ScriptedServer | MailStack, ca: Certificates, source: Any, **more: Any) -> SmtpSender:
+def sender(server: SmtpServer | MailStack, ca: Certificates, source: Any, **more: Any) -> SmtpSender:
     port = server.ports["google"] if isinstance(server, MailStack) else server.port
     # No connection is kept, so that every message logs in.
     options = {"server": server.host, "port": port, "use_tls": True, "tls_mode": "starttls", "pool_idle": 0, **more}
@@ -80,7 +80,7 @@ def encoded(text: str) -> str:
     ],
 )
 def test_the_token_goes_in_two_steps_and_nothing_between_login_and_mail(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source, offer: str, mechanism: str, response: str
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source, offer: str, mechanism: str, response: str
 ) -> None:
     """A token is longer than a command may be; and EHLO after AUTH makes Exchange forget the login."""
     server = start(offer=offer)
@@ -94,7 +94,7 @@ def test_the_token_goes_in_two_steps_and_nothing_between_login_and_mail(
 
 @pytest.mark.parametrize(("mechanism", "last"), [("XOAUTH2", ""), ("OAUTHBEARER", encoded("\x01"))])
 def test_a_challenge_is_answered_and_is_in_the_error(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source, mechanism: str, last: str
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source, mechanism: str, last: str
 ) -> None:
     """The server says 535 only after that; a fresh token from the source is not replaced."""
     said = '{"status":"401","schemes":"bearer"}'
@@ -108,7 +108,7 @@ def test_a_challenge_is_answered_and_is_in_the_error(
 
 
 def test_a_bare_535_is_an_error_without_a_challenge(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source
 ) -> None:
     """That is how Exchange does it."""
     error = refusal(sender(start(b"334 \r\n", REFUSED), ca, source))
@@ -117,7 +117,7 @@ def test_a_bare_535_is_an_error_without_a_challenge(
 
 
 def test_a_kept_token_that_is_refused_is_replaced_once_on_the_same_connection(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source
 ) -> None:
     """One fresh token and one retry, without EHLO between."""
     server = start(b"334 \r\n", b"235 ok\r\n", b"334 \r\n", REFUSED, b"334 \r\n", b"235 ok\r\n")
@@ -129,7 +129,7 @@ def test_a_kept_token_that_is_refused_is_replaced_once_on_the_same_connection(
 
 
 def test_a_server_that_hangs_up_after_its_refusal_leaves_the_refusal_as_the_error(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source
 ) -> None:
     """That the retry found no connection is not what matters."""
     made = sender(start(b"334 \r\n", b"235 ok\r\n", b"334 \r\n", (REFUSED, Close())), ca, source)
@@ -139,7 +139,7 @@ def test_a_server_that_hangs_up_after_its_refusal_leaves_the_refusal_as_the_erro
 
 @pytest.mark.parametrize("reply", [b"454 4.7.0 Temporary authentication failure\r\n", b"421 4.3.0 closing\r\n"])
 def test_a_passing_refusal_costs_no_fresh_token(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source, reply: bytes
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source, reply: bytes
 ) -> None:
     """The token is not what is wrong."""
     made = sender(start(b"334 \r\n", b"235 ok\r\n", b"334 \r\n", reply), ca, source)
@@ -149,7 +149,7 @@ def test_a_passing_refusal_costs_no_fresh_token(
 
 
 def test_a_server_that_quotes_the_token_does_not_get_it_into_the_error(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source, caplog: pytest.LogCaptureFixture
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither from its challenge nor from its reply, as it is or encoded."""
     caplog.set_level(logging.DEBUG)
@@ -165,7 +165,7 @@ def test_a_server_that_quotes_the_token_does_not_get_it_into_the_error(
     ("offer", "words"), [("AUTH PLAIN LOGIN", "only PLAIN LOGIN"), ("SIZE 1000000", "offers no login")]
 )
 def test_without_a_login_by_token_none_is_asked_for(
-    start: Callable[..., ScriptedServer], ca: Certificates, source: Source, offer: str, words: str
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source, offer: str, words: str
 ) -> None:
     """The error says what is offered instead."""
     error = refusal(sender(start(offer=offer), ca, source))
@@ -175,10 +175,10 @@ def test_without_a_login_by_token_none_is_asked_for(
 
 
 def test_no_token_goes_over_a_connection_in_plain_text(
-    scripted_server: Callable[..., ScriptedServer], ca: Certificates, source: Source
+    smtp_server: Callable[..., SmtpServer], ca: Certificates, source: Source
 ) -> None:
     """Even a sender of one's own making refuses, before it asks for a token."""
-    server = scripted_server(extensions=("AUTH XOAUTH2",))
+    server = smtp_server(extensions=("AUTH XOAUTH2",))
     error = refusal(sender(server, ca, source, use_tls=False, tls_mode="none"))
     assert (type(error), error.stage) == (MailAuthError, "auth")
     assert "SMTP_USE_TLS" in (error.remedy or "")
@@ -243,7 +243,7 @@ class TestCheckConnection:
         assert "OBJECT_ID" not in remedy
         assert remedy.isprintable()
 
-    def test_what_the_server_explains_itself_stays(self, start: Callable[..., ScriptedServer], make: Make) -> None:
+    def test_what_the_server_explains_itself_stays(self, start: Callable[..., SmtpServer], make: Make) -> None:
         """A tenant that has SMTP AUTH switched off needs that command and no other."""
         reply = b"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.\r\n"
         server = start(b"334 \r\n", reply)

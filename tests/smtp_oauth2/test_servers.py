@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 import oauth_servers
-from certificates import Certificates
 from mail_stack import MAILBOX, PASSWORD, MailStack
 from oauth_servers import (
     CLIENT_ID,
@@ -38,6 +37,7 @@ from oauth_servers import (
     entra_error,
     need,
 )
+from postroom_testing import Certificates
 
 FEDERATED_TOKEN = "a.federated.token"  # as in conftest.py
 OTHER_TENANT = "00000000-0000-0000-0000-000000000000"

@@ -11,7 +11,6 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from certificates import Certificates
 from oauth_servers import CLIENT_SECRET, TENANT, Answer, Drip, Drop, Fault, OAuthServer, Stall, entra_error
 from postroom import (
     DeliveringSender,
@@ -25,7 +24,8 @@ from postroom import (
     Outcome,
 )
 from postroom_smtp_oauth2.aadsts import CODES, explain
-from smtp_servers import ScriptedServer
+from postroom_testing import Certificates
+from postroom_testing.smtp import SmtpServer
 
 Make = Callable[..., DeliveringSender]
 Failure = Callable[[DeliveringSender], Any]
@@ -66,7 +66,7 @@ CASES = [("token", fault) for fault in FAULTS] + [("metadata", fault) for fault 
 
 @pytest.mark.parametrize(("endpoint", "fault"), CASES)
 def test_every_fault_has_its_error(
-    oauth: OAuthServer, smtp: ScriptedServer, make: Make, failure: Failure, endpoint: Any, fault: str
+    oauth: OAuthServer, smtp: SmtpServer, make: Make, failure: Failure, endpoint: Any, fault: str
 ) -> None:
     """Class, whether it may pass, and when to come again, within the time-out; no mail command goes out."""
     what, kind, transient, retry_after = FAULTS[fault]

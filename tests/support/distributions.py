@@ -1,10 +1,8 @@
-"""Write distributions that core has never heard of: a dist-info folder and modules, as an installer leaves them."""
+"""Distributions that core has never heard of, with a provider that works."""
 
-import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 
-GROUP = "mail.senders"
+from postroom_testing import write_distribution
 
 PIGEON = '''
     """A provider with a setting of each kind, which keeps what it sends in a list."""
@@ -49,41 +47,6 @@ PIGEON = '''
         return Provider("NAME", PigeonSettings, Pigeon, capabilities=[Capability.TAGS])
 '''
 """Source of a plugin that works; `NAME` stands for the provider's name."""
-
-
-def write_distribution(
-    folder: Path,
-    name: str,
-    entry_points: str | bytes | Mapping[str, str] | None = None,
-    *,
-    version: str = "1.0",
-    modules: Mapping[str, str] | None = None,
-    metadata: bool = True,
-) -> Path:
-    """Write a distribution into a folder of the import path, and return its dist-info folder.
-
-    Args:
-        folder: Where it is installed.
-        name: Name of the distribution.
-        entry_points: Name and value of each entry point of the group, or what `entry_points.txt` holds.
-        version: Version of the distribution.
-        modules: Source of each module, by its name.
-        metadata: False leaves METADATA out.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
-    info.mkdir()
-    if metadata:
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
-    if isinstance(entry_points, Mapping):
-        entry_points = "\n".join([f"[{GROUP}]", *(f"{key} = {value}" for key, value in entry_points.items()), ""])
-    if isinstance(entry_points, str):
-        entry_points = entry_points.encode()
-    if entry_points is not None:
-        (info / "entry_points.txt").write_bytes(entry_points)
-    for module, source in (modules or {}).items():
-        (folder / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
-    return info
 
 
 def write_pigeon(folder: Path, name: str = "pigeon", *, distribution: str | None = None, version: str = "1.0") -> Path:

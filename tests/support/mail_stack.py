@@ -21,8 +21,8 @@ from typing import Self
 import attrs
 
 import oauth_servers
-from certificates import Certificates
 from oauth_servers import OAuthServer
+from postroom_testing import Certificates
 
 MAILBOX = "app@example.org"
 PASSWORD = "correct horse battery staple"

@@ -32,7 +32,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from certificates import Certificates
+from postroom_testing import Certificates
 
 TENANT = "0f6b1e5c-7a0c-4a7e-9d38-2f5b6c1d9e10"
 CLIENT_ID = "b3a9c2d4-51f7-4e0b-8c66-7d1e2f3a4b5c"

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from http_servers import HttpServer
 from message_strategies import (
     DOMAINS,
     TRAPS,
@@ -32,6 +31,7 @@ from postroom import (
     Secret,
 )
 from postroom_sendgrid.settings import SendGridSettings
+from postroom_testing.http import HttpServer
 
 KEY = "SG.correct-horse.battery-staple"
 

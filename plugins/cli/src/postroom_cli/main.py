@@ -12,6 +12,7 @@ from postroom import MailError, MailSendError, Outcome
 from postroom_cli import output
 from postroom_cli.check import check
 from postroom_cli.demo import demo
+from postroom_cli.new_provider import new_provider
 from postroom_cli.providers import providers
 from postroom_cli.send import send
 
@@ -92,5 +93,5 @@ def main(ctx: click.Context, debug: bool) -> None:
     ctx.with_resource(output.log_to_stderr(logging.DEBUG if debug else level))
 
 
-for command in (demo, send, check, providers):
+for command in (demo, send, check, providers, new_provider):
     main.add_command(command)

@@ -18,8 +18,6 @@ class SendGridSender:
         self._settings = settings
         self._client = HttpClient(settings, PREFIX)
         self._accepting = 200 if settings.sandbox else 202
-        if settings.sandbox:
-            _log.warning("sendgrid: SENDGRID_SANDBOX=true, so messages are checked and none is sent")
 
     def deliver(self, message: MailMessage) -> Receipt:
         """Send one message, by `POST /v3/mail/send`.

@@ -34,5 +34,7 @@ class SendGridSettings(HttpSettings):
     def doubts(self) -> Iterator[tuple[str, str]]:
         """Yield what is suspicious about the key."""
         yield from super().doubts()
+        if self.sandbox:
+            yield "sandbox", "true, so messages are checked and none is sent"
         if not self.api_key.reveal().startswith("SG."):
             yield "api_key", "it does not begin with SG., as every key of SendGrid's does: make one in its dashboard"

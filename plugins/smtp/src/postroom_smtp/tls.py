@@ -1,9 +1,11 @@
 """TLS: the mode that the settings ask for, and a context that verifies (RFC 8314, RFC 3207)."""
 
-import ssl
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from postroom import MailConfigError
+
+if TYPE_CHECKING:
+    import ssl
 
 TlsMode = Literal["none", "starttls", "implicit"]
 
@@ -18,7 +20,7 @@ def mode(use_tls: bool, opportunistic_tls: bool, port: int) -> TlsMode:
     return "starttls" if opportunistic_tls or port in STARTTLS_PORTS else "implicit"
 
 
-def context(ca_file: str | None, verify: bool) -> ssl.SSLContext:
+def context(ca_file: str | None, verify: bool) -> "ssl.SSLContext":
     """Return a client context: TLS 1.2 or newer, certificate and host name verified unless `verify` is False.
 
     Args:
@@ -28,6 +30,8 @@ def context(ca_file: str | None, verify: bool) -> ssl.SSLContext:
     Raises:
         MailConfigError: The CA file cannot be read.
     """
+    import ssl  # noqa: PLC0415  the settings are listed without it
+
     made = ssl.create_default_context()
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:

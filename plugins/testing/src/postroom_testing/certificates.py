@@ -1,4 +1,4 @@
-"""Certificates of one test run: an authority that tests may trust, and servers with good and with bad certificates."""
+"""Certificates of one test run: an authority that tests may trust, and servers with good and bad certificates."""
 
 import datetime
 import functools
@@ -11,15 +11,17 @@ _DAY = datetime.timedelta(days=1)
 
 
 class Certificates:
-    """An authority in `directory`, and a server context for every kind of certificate.
+    """An authority, and the context of a server for every kind of certificate.
 
-    Each context is that of a server; `ca_file` is what a client trusts.
+    Args:
+        directory: Where files are written; it must be there.
     """
 
     def __init__(self, directory: Path) -> None:
         self._ca = trustme.CA()
         self._directory = directory
         self.ca_file = str(directory / "ca.pem")
+        """What a client trusts: the certificate of the authority."""
         self._ca.cert_pem.write_to_path(self.ca_file)
 
     @functools.cached_property

@@ -1,0 +1,1 @@
+"""Mail for development: printed to the terminal."""

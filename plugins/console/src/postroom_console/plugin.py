@@ -1,0 +1,23 @@
+"""The entry point `console`."""
+
+from postroom import Capability, Provider, Transport, hookimpl
+from postroom_console.settings import ConsoleSettings
+
+
+@hookimpl
+def postroom_provider() -> Provider:
+    """Register the provider."""
+    return Provider(
+        name="console",
+        title="Console",
+        settings=ConsoleSettings,
+        build=build,
+        capabilities=Capability,  # all there are: each is printed
+    )
+
+
+def build(settings: ConsoleSettings) -> Transport:
+    """Build the transport."""
+    from postroom_console.sender import ConsoleSender  # noqa: PLC0415
+
+    return ConsoleSender(settings)

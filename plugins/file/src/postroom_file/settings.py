@@ -1,0 +1,30 @@
+"""The settings of `file`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from postroom import SenderSettings, setting
+
+
+@attrs.frozen(kw_only=True)
+class FileSettings(SenderSettings):
+    """Where to write."""
+
+    dir: str = attrs.field(metadata=setting("folder that mails are written into; made with the first mail"))
+
+    @property
+    def folder(self) -> Path:
+        """The folder, from the root: an application may change its working directory later."""
+        return Path(self.dir).absolute()
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with the folder's name."""
+        yield from super().check()
+        if "\0" in self.dir:
+            yield "dir", "dir must not contain NUL"
+
+    def summary(self) -> dict[str, object]:
+        """Return the folder."""
+        return {"dir": self.folder}

@@ -1,0 +1,23 @@
+"""The entry point `memory`."""
+
+from postroom import Capability, Provider, Transport, hookimpl
+from postroom_memory.settings import MemorySettings
+
+
+@hookimpl
+def postroom_provider() -> Provider:
+    """Register the provider."""
+    return Provider(
+        name="memory",
+        title="Memory",
+        settings=MemorySettings,
+        build=build,
+        capabilities=Capability,  # all there are: the message itself is kept
+    )
+
+
+def build(settings: MemorySettings) -> Transport:
+    """Build the transport."""
+    from postroom_memory.sender import MemorySender  # noqa: PLC0415
+
+    return MemorySender(settings)

@@ -1,0 +1,211 @@
+"""What the groups of checks share: the author's part, a service for each check, and what a send has come to."""
+
+import contextlib
+import io
+import logging
+import pickle
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from postroom import (
+    DeliveringSender,
+    MailMessage,
+    MailSender,
+    MailSenderFactory,
+    Provider,
+    ProviderRegistry,
+    Receipt,
+    Registration,
+    Secret,
+    SenderSettings,
+    Transport,
+    describe,
+)
+from postroom_testing.contract.cases import USUAL, Case, Expected
+from postroom_testing.contract.services import Place, Running, Service, nowhere
+
+SENDER = "Sender <sender@example.com>"
+
+
+@attrs.frozen
+class Played:
+    """What one send has come to."""
+
+    receipt: Receipt | None
+    error: BaseException | None
+    log: str
+    """All that was logged meanwhile, by anybody, with tracebacks."""
+    ended: bool
+    """False if the sender did not come back at all."""
+
+
+class Contract:
+    """The part that the author of a provider writes. Derive from `SenderContract`, which has the checks.
+
+    `settings` and `server` are needed, and `provider`, the name.
+    """
+
+    provider: ClassVar[str]
+    """What `MAIL_TYPE` calls the provider."""
+    server: ClassVar[Service]
+    """The service: an `HttpService` with its answers, or an `SmtpService`."""
+    expected: ClassVar[Mapping[Case, Expected]] = {}
+    """What the service's errors are where they are not the usual ones."""
+    impatient: ClassVar[Mapping[str, object]] = {"timeout": 0.5, "deadline": 1.0}
+    """Settings with which the sender gives up within a few seconds; those that it does not have are left out."""
+    patience: ClassVar[float] = 20.0
+    """Seconds until a sender that does not come back is given up."""
+    sends_many_at_once: ClassVar[int] = 5
+    """How many messages each of 16 threads sends."""
+
+    def settings(self, place: Place) -> Mapping[str, object]:
+        """Return settings by field name that lead to the service. A secret should be no ordinary word."""
+        raise NotImplementedError("write settings(self, place): settings by field name that lead to the service")
+
+    # --- For the checks. ---
+
+    @pytest.fixture
+    def service(self) -> Iterator[Running]:
+        """Run the service for one check."""
+        with self.server.start() as running:
+            yield running
+
+    @pytest.fixture
+    def sender(self, service: Running) -> Iterator[DeliveringSender]:
+        """Make a sender that leads to the service."""
+        with self.made(service.place) as made:
+            yield made
+
+    @property
+    def registration(self) -> Registration:
+        """The entry point."""
+        found = [each for each in ProviderRegistry().registrations if each.name == self.provider]
+        assert len(found) == 1, (
+            f"{len(found)} entry points named {self.provider!r} in the group mail.senders: install the distribution "
+            f'(pip install -e .), with [project.entry-points."mail.senders"] {self.provider} = "your_package.plugin"'
+        )
+        return found[0]
+
+    @property
+    def registered(self) -> Provider:
+        """What the plugin registers."""
+        return ProviderRegistry().provider(self.provider, {})
+
+    def values(self, place: Place, **more: object) -> dict[str, object]:
+        """Return the author's settings, with `more` on top, where the provider has such a field."""
+        known = {field.name for field in attrs.fields(self.registered.settings)}
+        extra = {name: value for name, value in more.items() if name in known}
+        return {"default_from": SENDER, **self.settings(place), **extra}
+
+    def made(self, place: Place, **more: object) -> DeliveringSender:
+        """Make a sender."""
+        return MailSenderFactory.create_sender(self.provider, self.values(place, **more), registry=ProviderRegistry())
+
+    def loaded(self, place: Place) -> SenderSettings:
+        """Return the author's settings, validated, as the provider's `build` gets them."""
+        seen: list[SenderSettings] = []
+        registered = self.registered
+
+        def build(settings: SenderSettings) -> Transport | MailSender:
+            seen.append(settings)
+            return registered.build(settings)
+
+        registry = ProviderRegistry("postroom.testing")  # in which nobody else is
+        registry.add(attrs.evolve(registered, build=build))
+        MailSenderFactory.create_sender(self.provider, self.values(place), registry=registry).close()
+        return seen[0]
+
+    def secrets(self, place: Place) -> list[str]:
+        """Return the secrets among the author's settings."""
+        given = self.settings(place)
+        names = [info.field for info in describe(self.registered.settings, "") if info.secret and info.field in given]
+        values = [given[name] for name in names]
+        return [value.reveal() if isinstance(value, Secret) else str(value) for value in values]
+
+    def want(self, case: Case) -> Expected:
+        """Return what the error of a case must be."""
+        return {**USUAL, **self.expected}[case]
+
+    def needs(self, case: Case) -> None:
+        """Leave a check out that is about something which the service cannot play."""
+        if case not in self.server.cases:
+            pytest.skip(f"this service never is {case.value}")
+
+    def played(self, case: Case) -> Played:
+        """Send one message in this case, once for all checks, and return what it has come to."""
+        kept: dict[Case, Played] = self.__class__.__dict__.get("_kept") or {}
+        if case not in kept:
+            kept[case] = self._play(case)
+            type(self)._kept = kept  # type: ignore[attr-defined]  # of this class, not of its bases
+        return kept[case]
+
+    def _play(self, case: Case) -> Played:
+        with self.server.start() as service:
+            place = service.place
+            if case is Case.REFUSED:
+                place = nowhere(place)
+            else:
+                service.play(case)
+            slow = self.impatient if case in (Case.SILENT, Case.DRIPPING) else {}
+            with log_of_everybody() as log, self.made(place, **slow) as sender:
+                message = MailMessage("grace@example.com", "Hello", "<p>Hello.</p>")
+                ended, result = within_reason(self.patience, lambda: sender.deliver(message))
+            error = result if isinstance(result, BaseException) else None
+            return Played(result if isinstance(result, Receipt) else None, error, log.getvalue(), ended)
+
+
+def within_reason(seconds: float, call: Callable[[], object]) -> tuple[bool, object]:
+    """Call, and return True with what is returned or raised; False if it does not come back."""
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # noqa: BLE001  whatever it is, a check looks at it
+            results.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return (True, results[0]) if results else (False, None)
+
+
+@contextlib.contextmanager
+def log_of_everybody() -> Iterator[io.StringIO]:
+    """Yield what is logged, by any logger and from DEBUG on."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in [*logging.root.manager.loggerDict])]
+    levels = [logger.level for logger in loggers]
+    logging.getLogger().addHandler(handler)
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG if logger is logging.root else logging.NOTSET)
+    try:
+        yield written
+    finally:
+        logging.getLogger().removeHandler(handler)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def everything_shown(error: BaseException) -> str:
+    """Return all that an error shows: its text, what it carries, and the same of what it was raised from."""
+    shown = ["".join(traceback.format_exception(error))]
+    link: BaseException | None = error
+    while link is not None:
+        shown += [repr(link), str(link), repr(link.args), repr(vars(link))]
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    with contextlib.suppress(Exception):
+        shown.append(pickle.dumps(error).decode("utf-8", "replace"))
+    return "\n".join(shown)
+
+
+def public(value: Any) -> str:
+    """Return the name of a class as the author knows it."""
+    return value.__name__ if isinstance(value, type) else str(value)

@@ -1,0 +1,166 @@
+"""Does each failure say what became of the message, and what to do?"""
+
+import json
+import pickle
+
+import pytest
+
+from postroom import MailAuthError, MailError, MailMessage, MailSendError, Outcome
+from postroom_testing.contract.base import Contract, everything_shown, public
+from postroom_testing.contract.cases import FAILURES, Case
+from postroom_testing.contract.services import Running, nowhere
+
+_LONGEST = 1000  # characters of an error's text
+
+
+class Errors(Contract):
+    """Each way to fail is provoked once at a real server; the checks look at what `deliver` has raised."""
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make each check once for each way to fail that the service can play."""
+        if "case" in metafunc.fixturenames:
+            cases = [case for case in FAILURES if case in metafunc.cls.server.cases]
+            metafunc.parametrize("case", cases, ids=[case.value for case in cases])
+
+    def failure(self, case: Case) -> MailSendError:
+        """Return the error of a case."""
+        played = self.played(case)
+        assert played.receipt is None, (
+            f"deliver() returned a receipt although the message was {case.value}: who gets a receipt never sends again"
+        )
+        assert isinstance(played.error, MailSendError), (
+            f"deliver() raised {public(type(played.error))} when {case.value}: raise a MailSendError, from its cause"
+        )
+        return played.error
+
+    def test_the_sender_comes_back(self, case: Case) -> None:
+        """With `timeout` and `deadline` of about a second, no server can hold a worker."""
+        assert self.played(case).ended, f"deliver() does not end when {case.value}: pass the time-outs of the settings"
+
+    def test_the_error_is_ours(self, case: Case) -> None:
+        """No exception of a library gets out: an application catches `MailSendError`, and nothing else."""
+        error = self.failure(case)
+        assert not error.reason.startswith("unexpected "), (
+            f"the transport raised {public(type(error.__cause__))} when {case.value}, and core had to wrap it: "
+            "raise a MailSendError with the outcome that you know"
+        )
+
+    def test_the_error_has_its_class(self, case: Case) -> None:
+        """Applications choose by the class: wait, ask the operator, give up."""
+        wanted, error = self.want(case).error, self.failure(case)
+        assert isinstance(error, wanted), f"{public(type(error))} when {case.value}, not {public(wanted)}"
+
+    def test_the_outcome_is_true(self, case: Case) -> None:
+        """*Not sent* only if nothing can have been taken; else *unknown*, or a mail is sent twice."""
+        wanted, error = self.want(case).outcome, self.failure(case)
+        if wanted is not None:
+            assert error.outcome is wanted, f"outcome={error.outcome} when {case.value}, but it is {wanted}"
+
+    def test_transient_is_true(self, case: Case) -> None:
+        """`transient` says whether a second attempt is worth it."""
+        wanted, error = self.want(case).transient, self.failure(case)
+        if wanted is not None:
+            assert error.transient is wanted, f"transient={error.transient} when {case.value}"
+
+    def test_an_unknown_outcome_is_not_safe_to_retry(self, case: Case) -> None:
+        """Unless the service recognises the same message, and then it is worth a try."""
+        error = self.failure(case)
+        if error.outcome is Outcome.UNKNOWN and not error.safe_to_retry:
+            assert not error.transient, "transient=True invites to send again what may have been taken"
+
+    def test_the_error_is_one_line(self, case: Case) -> None:
+        """A log has one line for it, and a terminal is not moved by what a server says."""
+        text = str(self.failure(case))
+        assert text.isprintable(), f"not one printable line: {text!r}"
+        assert 10 < len(text) <= _LONGEST, f"{len(text)} characters"
+
+    def test_the_error_names_the_provider(self, case: Case) -> None:
+        """The operator sees which provider it was."""
+        assert self.failure(case).provider == self.provider
+        assert str(self.failure(case)).startswith(f"{self.provider}: ")
+
+    def test_no_secret_is_shown(self, case: Case) -> None:
+        """Neither the error, nor what it was raised from, nor any logger at any level shows a secret."""
+        played = self.played(case)
+        with self.server.start() as service:
+            secrets = self.secrets(service.place)
+        shown = played.log + (everything_shown(played.error) if played.error else "")
+        assert not [secret for secret in secrets if secret in shown], (
+            f"a secret is in the error or the log: {case.value}"
+        )
+
+    def test_the_error_crosses_a_queue(self, case: Case) -> None:
+        """It is the same after pickling, and after its class was called with `args` from JSON."""
+        error = self.failure(case)
+        for twin in (pickle.loads(pickle.dumps(error)), type(error)(*json.loads(json.dumps(error.args)))):
+            assert (str(twin), twin.outcome, twin.transient) == (str(error), error.outcome, error.transient)
+
+    def test_throttling_says_how_long_to_wait(self) -> None:
+        """`retry_after` is what the service says, in seconds."""
+        self.needs(Case.THROTTLED)
+        wanted = self.server.retry_after
+        assert self.failure(Case.THROTTLED).retry_after == wanted, "retry_after= what the service says"
+
+    def test_a_wrong_key_has_a_remedy(self) -> None:
+        """An operator is told which variable to look at."""
+        self.needs(Case.UNAUTHORIZED)
+        error = self.failure(Case.UNAUTHORIZED)
+        assert error.remedy, "remedy=: say which variable to check"
+
+    def test_success_shows_no_secret(self) -> None:
+        """A send that succeeds logs no secret, either."""
+        played = self.played(Case.ACCEPTED)
+        with self.server.start() as service:
+            assert not [secret for secret in self.secrets(service.place) if secret in played.log]
+
+    def test_nothing_is_logged_of_a_body(self) -> None:
+        """A body may hold a code or a link to log in: it is in no log at any level."""
+        assert "<p>Hello.</p>" not in self.played(Case.ACCEPTED).log
+
+    def test_a_failed_message_is_sent_once(self, service: Running) -> None:
+        """A refused message is not offered again: repeating is for the task queue, which knows when."""
+        self.needs(Case.REJECTED)
+        service.play(Case.REJECTED)
+        with self.made(service.place) as sender, pytest.raises(MailSendError):
+            sender.deliver(_hello())
+        assert len(service.arrived()) <= 1
+
+    def test_a_lost_message_is_sent_once(self, service: Running) -> None:
+        """A message whose answer is lost may have been taken: nothing is sent twice."""
+        self.needs(Case.LOST)
+        service.play(Case.LOST)
+        with self.made(service.place) as sender, pytest.raises(MailSendError):
+            sender.deliver(_hello())
+        assert len(service.arrived()) == 1, "the message was sent again after its answer was lost"
+
+
+class ConnectionTests(Contract):
+    """`check_connection` and `test_connection`."""
+
+    def test_a_good_connection_is_good(self, service: Running) -> None:
+        """Both say so, and no message is sent."""
+        with self.made(service.place) as sender:
+            sender.check_connection()
+            assert sender.test_connection() is True
+        assert service.arrived() == []
+
+    def test_nobody_there_is_an_error(self, service: Running) -> None:
+        """`check_connection` raises the reason, `test_connection` returns False and never raises."""
+        self.needs(Case.REFUSED)
+        with self.made(nowhere(service.place)) as sender:
+            assert sender.test_connection() is False
+            with pytest.raises(MailError):
+                sender.check_connection()
+
+    def test_a_wrong_key_is_an_error(self, service: Running) -> None:
+        """The check finds a key that the service does not know."""
+        self.needs(Case.UNAUTHORIZED)
+        service.play(Case.UNAUTHORIZED)
+        with self.made(service.place) as sender:
+            assert sender.test_connection() is False
+            with pytest.raises(MailAuthError):
+                sender.check_connection()
+
+
+def _hello() -> MailMessage:
+    return MailMessage("grace@example.com", "Hello", "<p>Hello.</p>")

@@ -1,12 +1,13 @@
 """The transport: how many connections it has at a time."""
 
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from postroom import MailMessage, MailTimeoutError, Outcome
+from postroom import MailConnectionError, MailMessage, MailTimeoutError, Outcome
 from postroom_smtp import microsoft
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.session import Session
@@ -69,3 +70,20 @@ def test_a_turn_that_does_not_come_is_a_time_out() -> None:
 def test_exchange_online_takes_three_connections(server: str, limit: int | None) -> None:
     """The limit of a mailbox is known for Microsoft's hosts, and for no other."""
     assert microsoft.connections(server) == limit
+
+
+def test_errors_name_the_variables_of_a_provider_with_another_prefix() -> None:
+    """An SMTP provider by somebody else, whose variables begin differently, sends an operator to its own ones."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    settings = SmtpSettings(server="127.0.0.1", port=port)
+    outgoing = MailMessage("grace@example.com", "Hello", "x", "ada@example.com")
+    sender = SmtpSender(settings, "pigeon", prefix="PIGEON_")
+    with pytest.raises(MailConnectionError) as caught:
+        sender.deliver(outgoing)
+    (result,) = sender.deliver_many([outgoing])
+    with pytest.raises(MailConnectionError) as checked:
+        sender.check_connection()
+    for error in (caught.value, result, checked.value):
+        assert isinstance(error, MailConnectionError)
+        assert error.remedy == "Check PIGEON_SERVER and PIGEON_PORT, and that no firewall is in between"

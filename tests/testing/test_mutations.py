@@ -53,6 +53,7 @@ MUTATIONS = [
     sender("calls throttling permanent", "test_transient_is_true[throttled]", "code=status, transient=True, retry_after=wait", "code=status, retry_after=wait"),
     sender("forgets how long to wait", "test_throttling_says_how_long_to_wait", ", retry_after=wait)", ")"),
     sender("does not say what to set", "test_a_wrong_key_has_a_remedy", 'remedy="Check PIGEON_POST_API_KEY", ', "", says="remedy=: say which variable to check"),
+    sender("sends the operator to a variable of another", "test_a_remedy_names_the_providers_variables[unauthorized]", "Check PIGEON_POST_API_KEY", "Check SMTP_PASSWORD", says="SMTP_PASSWORD"),
     sender("says what the server says, line ends and all", "test_the_error_is_one_line[rejected]", 'words = "".join(char for char in body.decode(errors="replace") if char.isprintable())[:200]', 'words = json.loads(body or b"{}").get("error")'),
     sender("shows the key in an error", "test_no_secret_is_shown[rejected]", "raise MailRejectedError(said, code=status)", 'raise MailRejectedError(f"{said} with {self._settings.api_key.reveal()}", code=status)'),
     sender("logs the key", "test_success_shows_no_secret", _ASK, '        _log.debug("with %s", self._settings.api_key.reveal())\n' + _ASK),

@@ -1,7 +1,7 @@
 """The entry point `smtp-basic`."""
 
 from postroom import Provider, Transport, hookimpl
-from postroom_smtp.settings import CAPABILITIES
+from postroom_smtp.settings import CAPABILITIES, PREFIX
 from postroom_smtp_basic.settings import SmtpBasicSettings
 
 
@@ -13,7 +13,7 @@ def postroom_provider() -> Provider:
         title="SMTP",
         settings=SmtpBasicSettings,
         build=build,
-        env_prefix="SMTP_",
+        env_prefix=PREFIX,
         capabilities=CAPABILITIES,
     )
 

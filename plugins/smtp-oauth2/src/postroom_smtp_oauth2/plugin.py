@@ -1,7 +1,7 @@
 """The entry point `smtp-oauth2`."""
 
 from postroom import Provider, Transport, hookimpl
-from postroom_smtp.settings import CAPABILITIES
+from postroom_smtp.settings import CAPABILITIES, PREFIX
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
 
 
@@ -13,7 +13,7 @@ def postroom_provider() -> Provider:
         title="SMTP with OAuth2",
         settings=SmtpOAuth2Settings,
         build=build,
-        env_prefix="SMTP_",
+        env_prefix=PREFIX,
         capabilities=CAPABILITIES,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from postroom import MailError, MailMessage, MailTimeoutError, Receipt
+from postroom import MailError, MailMessage, MailSendError, MailTimeoutError, Receipt
 from postroom_smtp.connection import Deadline
 from postroom_smtp.dial import Dialler, Login
 from postroom_smtp.failures import Stage
@@ -10,7 +10,7 @@ from postroom_smtp.job import Job
 from postroom_smtp.pool import Pool
 from postroom_smtp.replies import ProtocolError
 from postroom_smtp.session import Session
-from postroom_smtp.settings import SmtpSettings
+from postroom_smtp.settings import PREFIX, SmtpSettings
 from postroom_smtp.stream import Stream
 
 
@@ -22,13 +22,20 @@ class SmtpSender:
         provider: Name of the provider, for receipts.
         login: How to log in; None does not.
         connections: How many connections at a time the server takes at most; None: as many as `pool_size` says.
+        prefix: What the provider's variables begin with; errors name them.
     """
 
     def __init__(
-        self, settings: SmtpSettings, provider: str, login: Login | None = None, connections: int | None = None
+        self,
+        settings: SmtpSettings,
+        provider: str,
+        login: Login | None = None,
+        connections: int | None = None,
+        prefix: str = PREFIX,
     ) -> None:
         self._settings = settings
         self._provider = provider
+        self._prefix = prefix
         self._dialler = Dialler(settings, login)
         self._peer = self._dialler.peer
         self._size = min(settings.pool_size, connections or settings.pool_size)
@@ -47,10 +54,14 @@ class SmtpSender:
         job = self._job(message)
         deadline = Deadline(self._settings.deadline)
         while job.result is None:
-            self._attempt(job, self._take(deadline, new=job.attempts > 0))
-        if isinstance(job.result, MailError):
-            raise job.result
-        return job.result
+            try:
+                self._attempt(job, self._take(deadline, new=job.attempts > 0))
+            except MailError as error:
+                job.result = error
+        result = self._told(job.result)
+        if isinstance(result, MailError):
+            raise result
+        return result
 
     def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
         """Offer messages over one connection, several at a time where the server allows it."""
@@ -60,7 +71,8 @@ class SmtpSender:
             take=lambda new: self._take(Deadline(seconds), new=new),
             renew=lambda session: session.begin(Deadline(seconds)),
         )
-        return stream.run(map(self._job, messages))
+        for result in stream.run(map(self._job, messages)):
+            yield self._told(result)
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""
@@ -72,11 +84,21 @@ class SmtpSender:
         Raises:
             MailSendError: One of it failed.
         """
-        self._pool.give(self._take(Deadline(self._settings.deadline), new=True))
+        try:
+            self._pool.give(self._take(Deadline(self._settings.deadline), new=True))
+        except MailError as error:
+            self._told(error)
+            raise
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
+
+    def _told(self, result: Receipt | MailError) -> Receipt | MailError:
+        """Return the result; the advice of an error names the variables of this provider."""
+        if isinstance(result, MailSendError) and result.remedy:
+            result.remedy = result.remedy.replace(PREFIX, self._prefix)
+        return result
 
     def _job(self, message: MailMessage) -> Job:
         return Job(message, self._provider, self._settings.mode)

@@ -11,6 +11,8 @@ from postroom import Capability, SenderSettings, setting
 from postroom_smtp import tls
 from postroom_smtp.tls import TlsMode
 
+PREFIX = "SMTP_"
+"""What the variables of our own SMTP providers begin with."""
 CAPABILITIES = frozenset({Capability.ATTACHMENTS, Capability.INLINE_ATTACHMENTS, Capability.HEADERS})
 """What every provider that builds on `SmtpSender` carries. Tags, metadata and send_at have no place in SMTP."""
 
@@ -77,12 +79,14 @@ class SmtpSettings(SenderSettings):
         """Yield what is suspicious about the connection."""
         yield from super().doubts()
         if self.mode == "none" and self.port == tls.IMPLICIT_PORT:
-            yield "use_tls", f"port {self.port} begins with TLS and may never answer plain text: set SMTP_USE_TLS=true"
+            yield "use_tls", f"port {self.port} begins with TLS and may never answer plain text: set it to true"
         elif self.mode == "implicit" and self.port in tls.STARTTLS_PORTS:
-            yield "tls_mode", f"port {self.port} begins in plain text: set SMTP_TLS_MODE=starttls"
+            yield "tls_mode", f"port {self.port} begins in plain text: set it to starttls"
         elif self.mode == "none" and self.auth and not _is_local(self.server):
-            advice = "set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true"
-            yield "use_tls", f"the login goes to {self.server}:{self.port} in plain text; {advice}"
+            yield (
+                "use_tls",
+                f"the login goes to {self.server}:{self.port} in plain text: set it to true, if it has TLS",
+            )
         if self.mode != "none" and not self.tls_verify:
             yield "tls_verify", f"false trusts whoever answers for {self.server}:{self.port}"
 

@@ -63,6 +63,8 @@ class Contract:
     sends_many_at_once: ClassVar[int] = 5
     """How many messages each of 16 threads sends."""
 
+    _kept: ClassVar[dict[tuple[type, Case], Played]] = {}
+
     def settings(self, place: Place) -> Mapping[str, object]:
         """Return settings by field name that lead to the service. A secret should be no ordinary word."""
         raise NotImplementedError("write settings(self, place): settings by field name that lead to the service")
@@ -138,11 +140,10 @@ class Contract:
 
     def played(self, case: Case) -> Played:
         """Send one message in this case, once for all checks, and return what it has come to."""
-        kept: dict[Case, Played] = self.__class__.__dict__.get("_kept") or {}
-        if case not in kept:
-            kept[case] = self._play(case)
-            type(self)._kept = kept  # type: ignore[attr-defined]  # of this class, not of its bases
-        return kept[case]
+        key = (type(self), case)
+        if key not in self._kept:
+            self._kept[key] = self._play(case)
+        return self._kept[key]
 
     def _play(self, case: Case) -> Played:
         with self.server.start() as service:

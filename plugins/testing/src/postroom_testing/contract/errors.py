@@ -2,15 +2,18 @@
 
 import json
 import pickle
+import re
 
 import pytest
 
-from postroom import MailAuthError, MailError, MailMessage, MailSendError, Outcome
+from postroom import MailAuthError, MailError, MailMessage, MailSendError, Outcome, describe
 from postroom_testing.contract.base import Contract, everything_shown, public
 from postroom_testing.contract.cases import FAILURES, Case
 from postroom_testing.contract.services import Running, nowhere
 
 _LONGEST = 1000  # characters of an error's text
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+_ANYBODYS = {"MAIL_TYPE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
 
 
 class Errors(Contract):
@@ -78,6 +81,12 @@ class Errors(Contract):
         """The operator sees which provider it was."""
         assert self.failure(case).provider == self.provider
         assert str(self.failure(case)).startswith(f"{self.provider}: ")
+
+    def test_a_remedy_names_the_providers_variables(self, case: Case) -> None:
+        """An operator is sent to a variable that there is."""
+        known = {info.variable for info in describe(self.registered.settings, self.registered.env_prefix)}
+        named = {*_VARIABLE.findall(self.failure(case).remedy or "")}
+        assert named <= known | _ANYBODYS, f"remedy= names variables that this provider has not: {named - known}"
 
     def test_no_secret_is_shown(self, case: Case) -> None:
         """Neither the error, nor what it was raised from, nor any logger at any level shows a secret."""

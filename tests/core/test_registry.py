@@ -12,6 +12,7 @@ import pytest
 from distributions import write_pigeon
 from postroom import (
     MailConfigError,
+    MailError,
     MailMessage,
     MailSenderFactory,
     Provider,
@@ -610,3 +611,31 @@ def test_skipped_is_a_value() -> None:
     """What is passed over can be compared and shown."""
     assert Skipped("acme", "why") == Skipped("acme", "why")
     assert repr(Skipped("acme", "why")) == "Skipped(distribution='acme', reason='why')"
+
+
+def test_no_observer_is_lost_when_many_threads_register_first(registry: ProviderRegistry) -> None:
+    """Whoever registers at the same time as others, before anything was loaded, is called as they are."""
+    called: list[int] = []
+
+    class Observer:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        @hookimpl
+        def postroom_message_failed(self, error: MailError) -> None:
+            called.append(self.number)
+
+    start = threading.Barrier(16)
+
+    def register(number: int) -> None:
+        start.wait(30)
+        registry.register(Observer(number))
+
+    threads = [threading.Thread(target=register, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    message = MailMessage("grace@example.com", "Hello", "x")
+    registry.observe("postroom_message_failed", message=message, error=MailError("no"))
+    assert sorted(called) == [*range(16)]

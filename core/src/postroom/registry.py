@@ -4,7 +4,6 @@ Entry-point names are data, plugins are code: names are read without importing a
 when somebody wants it. A broken distribution is reported, and hurts nobody else.
 """
 
-import functools
 import logging
 import threading
 from typing import TYPE_CHECKING, Any
@@ -33,17 +32,15 @@ class ProviderRegistry:
         self._found: dict[str, list[Registration]] | None = None
         self._skipped: list[Skipped] = []
         self._added: dict[str, Provider] = {}
+        self._manager: pluggy.PluginManager | None = None
 
-    @functools.cached_property
+    @property
     def _plugins(self) -> "pluggy.PluginManager":
-        # pluggy is loaded with the first plugin or observer, not to list names.
-        import pluggy  # noqa: PLC0415
-
-        from postroom import hookspecs  # noqa: PLC0415
-
-        made = pluggy.PluginManager(hookspecs.PROJECT)
-        made.add_hookspecs(hookspecs)
-        return made
+        if self._manager is None:  # each send comes by, and takes no lock: a forked child would inherit it
+            with self._lock:
+                if self._manager is None:
+                    self._manager = _plugin_manager()
+        return self._manager
 
     @property
     def registrations(self) -> tuple[Registration, ...]:
@@ -193,6 +190,17 @@ class ProviderRegistry:
             name=name,
             distribution=registration.distribution,
         )
+
+
+def _plugin_manager() -> "pluggy.PluginManager":
+    """Return a manager that knows our hooks. pluggy is loaded with the first plugin or observer, not to list names."""
+    import pluggy  # noqa: PLC0415
+
+    from postroom import hookspecs  # noqa: PLC0415
+
+    made = pluggy.PluginManager(hookspecs.PROJECT)
+    made.add_hookspecs(hookspecs)
+    return made
 
 
 def _unknown(name: str, installed: list[str], skipped: list[Skipped], asked: str | None) -> UnknownProviderError:

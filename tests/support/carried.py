@@ -1,5 +1,11 @@
-"""A Celery application whose tasks raise our errors and take our messages, to see what arrives on the other side."""
+"""A Celery application whose tasks raise our errors and take our messages, to see what arrives on the other side.
 
+    python -m carried
+
+asks a worker for all of it, and prints what has come back, as JSON.
+"""
+
+import json
 import os
 from typing import Any
 
@@ -42,6 +48,9 @@ ERRORS: list[MailError] = [
     MailRecipientsError("some", refused=REFUSED, receipt=RECEIPT, outcome=Outcome.PARTIAL),
 ]
 
+MESSAGE = MailMessage("grace@example.com", "Your code", "<p>1234</p>", id="one", idempotency_key="a-key")
+PATIENCE = 30.0  # seconds
+
 url, serializer = os.environ.get("CARRIED_URL", "memory://"), os.environ.get("CARRIED_SERIALIZER", "json")
 app = Celery("carried", broker=url, backend=url if "redis" in url else None)
 app.conf.update(task_serializer=serializer, result_serializer=serializer, accept_content=["json", "pickle"])
@@ -57,4 +66,20 @@ def fail(number: int) -> None:
 def identify(data: Any) -> str:
     """Return what a message is, whether it comes as itself or as plain data."""
     message = data if isinstance(data, MailMessage) else MailMessage.from_dict(data)
-    return f"{message!r} {message.date} {message.idempotency_key}"
+    return f"{message!r} {message.idempotency_key}"
+
+
+def described(error: object) -> list[str]:
+    """Return class, text and all that an error knows."""
+    return [type(error).__name__, str(error), repr(sorted(vars(error).items()))]
+
+
+def main() -> None:
+    """Ask for each error, and what the message is on the other side."""
+    errors = [fail.delay(number).get(timeout=PATIENCE, propagate=False) for number in range(len(ERRORS))]
+    message = identify.delay(MESSAGE if serializer == "pickle" else MESSAGE.to_dict()).get(timeout=PATIENCE)
+    print(json.dumps({"errors": [described(each) for each in errors], "message": message}))
+
+
+if __name__ == "__main__":
+    main()

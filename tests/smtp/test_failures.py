@@ -431,9 +431,10 @@ def test_no_reply_whatsoever_hangs_or_raises_anything_foreign(moment: str, reply
             receipt = made.deliver(message())
         except MailError as error:
             assert_sound(error, PASSWORD)
-            # Only what was ended with a dot can be in doubt.
+            # Only what was ended with a dot can be in doubt. A server that hangs up right behind 354 may be sent it
+            # before that is seen, and does not read it.
             if isinstance(error, MailSendError) and error.outcome is Outcome.UNKNOWN:
-                assert server.wait().bodies
+                assert server.wait().bodies or (moment == "DATA" and b"354" in reply)
         else:
             assert receipt.accepted == ("ada@example.com",)
             assert server.wait().bodies

@@ -89,7 +89,7 @@ class RunningSmtp:
         self._script = _SCRIPTS[case]
 
     def arrived(self) -> list[Arrived]:
-        """Return the messages that it has got. Who gets which is known while one comes after the other."""
+        """Return the messages that it has got, taken or not. Who gets which is known while they come one by one."""
         envelopes: list[list[str]] = []
         for command in [*self._server.commands]:
             verb, _, words = command.partition(":")
@@ -97,7 +97,7 @@ class RunningSmtp:
                 envelopes.append([])
             elif verb.upper() == "RCPT TO" and envelopes:
                 envelopes[-1].append(words[words.find("<") + 1 : words.find(">")])
-        bodies = [body.replace(b"\r\n..", b"\r\n.") for body in [*self._server.taken]]
+        bodies = [body.replace(b"\r\n..", b"\r\n.") for body in [*self._server.bodies]]
         return [from_mime(body, envelope) for body, envelope in zip(bodies, envelopes, strict=False)]
 
     def connections(self) -> int:

@@ -54,7 +54,7 @@ def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
         try:
             if group not in (distribution.read_text("entry_points.txt") or ""):
                 continue
-            name = _header(distribution, "Name")
+            name = _header(_metadata(distribution), "Name")
             canonical = re.sub(r"[-_.]+", "-", name).lower()
             if canonical in seen:
                 continue
@@ -70,7 +70,8 @@ def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
 
 
 def _read(distribution: importlib_metadata.Distribution, group: str) -> list[Registration]:
-    name, version = _header(distribution, "Name"), _header(distribution, "Version")
+    text = _metadata(distribution)
+    name, version = _header(text, "Name"), _header(text, "Version")
     return [
         Registration(each.name.lower(), name, version, each.value, each)
         for each in distribution.entry_points
@@ -78,10 +79,14 @@ def _read(distribution: importlib_metadata.Distribution, group: str) -> list[Reg
     ]
 
 
-def _header(distribution: importlib_metadata.Distribution, name: str) -> str:
-    """Return a header of the core metadata (https://packaging.python.org/specifications/core-metadata/)."""
+def _metadata(distribution: importlib_metadata.Distribution) -> str:
+    """Return the headers of the core metadata (https://packaging.python.org/specifications/core-metadata/)."""
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    found = re.search(rf"^{name}:[ \t]*(\S.*)$", text.partition("\n\n")[0], re.MULTILINE | re.IGNORECASE)
+    return text.partition("\n\n")[0]
+
+
+def _header(metadata: str, name: str) -> str:
+    found = re.search(rf"^{name}:[ \t]*(\S.*)$", metadata, re.MULTILINE | re.IGNORECASE)
     if found is None:
         raise ValueError(f"no {name} in METADATA")
     return found[1].rstrip()

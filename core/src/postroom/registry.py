@@ -72,6 +72,8 @@ class ProviderRegistry:
         Raises:
             MailConfigError: It implements a hook that does not exist, or is registered already.
         """
+        import pluggy  # noqa: PLC0415  see _plugin_manager
+
         kind = type(observer).__name__
         with self._lock:
             if self._plugins.is_registered(observer):
@@ -79,7 +81,7 @@ class ProviderRegistry:
             try:  # under a name of ours, or a module named `smtp` would pass for the plugin of that name
                 self._plugins.register(observer, name=f"{kind} {id(observer)}")
                 self._plugins.check_pending()
-            except Exception as error:
+            except pluggy.PluginValidationError as error:
                 self._forget(observer)
                 raise MailConfigError(f"cannot register {kind}: {error}") from error
 

@@ -54,14 +54,10 @@ class SmtpSender:
         job = self._job(message)
         deadline = Deadline(self._settings.deadline)
         while job.result is None:
-            try:
-                self._attempt(job, self._take(deadline, new=job.attempts > 0))
-            except MailError as error:
-                job.result = error
-        result = self._told(job.result)
-        if isinstance(result, MailError):
-            raise result
-        return result
+            self._attempt(job, self._take(deadline, new=job.attempts > 0))
+        if isinstance(job.result, MailError):
+            raise self._told(job.result)
+        return job.result
 
     def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
         """Offer messages over one connection, several at a time where the server allows it."""
@@ -72,7 +68,7 @@ class SmtpSender:
             renew=lambda session: session.begin(Deadline(seconds)),
         )
         for result in stream.run(map(self._job, messages)):
-            yield self._told(result)
+            yield self._told(result) if isinstance(result, MailError) else result
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""
@@ -84,21 +80,17 @@ class SmtpSender:
         Raises:
             MailSendError: One of it failed.
         """
-        try:
-            self._pool.give(self._take(Deadline(self._settings.deadline), new=True))
-        except MailError as error:
-            self._told(error)
-            raise
+        self._pool.give(self._take(Deadline(self._settings.deadline), new=True))
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
 
-    def _told(self, result: Receipt | MailError) -> Receipt | MailError:
-        """Return the result; the advice of an error names the variables of this provider."""
-        if isinstance(result, MailSendError) and result.remedy:
-            result.remedy = result.remedy.replace(PREFIX, self._prefix)
-        return result
+    def _told(self, error: MailError) -> MailError:
+        """Return the error; its advice names the variables of this provider."""
+        if isinstance(error, MailSendError) and error.remedy:
+            error.remedy = error.remedy.replace(PREFIX, self._prefix)
+        return error
 
     def _job(self, message: MailMessage) -> Job:
         return Job(message, self._provider, self._settings.mode)
@@ -118,12 +110,13 @@ class SmtpSender:
     def _take(self, deadline: Deadline, *, new: bool) -> Session:
         try:
             session = self._pool.take(deadline, new=new)
-        except MailError:  # first: MailTimeoutError is a TimeoutError
+        except MailError as error:  # first: MailTimeoutError is a TimeoutError
+            self._told(error)
             raise
         except TimeoutError:
             raise MailTimeoutError(
                 f"no connection to {self._peer} became free in time",
-                remedy=f"It takes {self._size} at a time: send less at once, or set SMTP_POOL_SIZE",
+                remedy=f"It takes {self._size} at a time: send less at once, or set {self._prefix}POOL_SIZE",
                 stage=str(Stage.CONNECT),
                 transient=True,
             ) from None

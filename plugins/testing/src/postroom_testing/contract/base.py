@@ -7,7 +7,7 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 import pytest
@@ -205,8 +205,3 @@ def everything_shown(error: BaseException) -> str:
     with contextlib.suppress(Exception):
         shown.append(pickle.dumps(error).decode("utf-8", "replace"))
     return "\n".join(shown)
-
-
-def public(value: Any) -> str:
-    """Return the name of a class as the author knows it."""
-    return value.__name__ if isinstance(value, type) else str(value)

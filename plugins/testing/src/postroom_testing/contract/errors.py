@@ -7,7 +7,7 @@ import re
 import pytest
 
 from postroom import MailAuthError, MailError, MailMessage, MailSendError, Outcome, describe
-from postroom_testing.contract.base import Contract, everything_shown, public
+from postroom_testing.contract.base import Contract, everything_shown
 from postroom_testing.contract.cases import FAILURES, Case
 from postroom_testing.contract.services import Running, nowhere
 
@@ -32,7 +32,7 @@ class Errors(Contract):
             f"deliver() returned a receipt although the message was {case.value}: who gets a receipt never sends again"
         )
         assert isinstance(played.error, MailSendError), (
-            f"deliver() raised {public(type(played.error))} when {case.value}: raise a MailSendError, from its cause"
+            f"deliver() raised {type(played.error).__name__} when {case.value}: raise a MailSendError, from its cause"
         )
         return played.error
 
@@ -44,14 +44,14 @@ class Errors(Contract):
         """No exception of a library gets out: an application catches `MailSendError`, and nothing else."""
         error = self.failure(case)
         assert not error.reason.startswith("unexpected "), (
-            f"the transport raised {public(type(error.__cause__))} when {case.value}, and core had to wrap it: "
+            f"the transport raised {type(error.__cause__).__name__} when {case.value}, and core had to wrap it: "
             "raise a MailSendError with the outcome that you know"
         )
 
     def test_the_error_has_its_class(self, case: Case) -> None:
         """Applications choose by the class: wait, ask the operator, give up."""
         wanted, error = self.want(case).error, self.failure(case)
-        assert isinstance(error, wanted), f"{public(type(error))} when {case.value}, not {public(wanted)}"
+        assert isinstance(error, wanted), f"{type(error).__name__} when {case.value}, not {wanted.__name__}"
 
     def test_the_outcome_is_true(self, case: Case) -> None:
         """*Not sent* only if nothing can have been taken; else *unknown*, or a mail is sent twice."""

@@ -2,10 +2,8 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import ClassVar
-
-import pytest
 
 from postroom import DeliveringSender
 from postroom_testing.contract.base import Contract
@@ -55,12 +53,6 @@ class Purity(Contract):
             self._witness.append(_Witness())
         return self._witness[0].of(call)
 
-    @pytest.fixture
-    def built(self, service: Running) -> Iterator[DeliveringSender]:
-        """Make a sender that has not been used."""
-        with self.made(service.place) as sender:
-            yield sender
-
     def test_building_does_no_io(self, service: Running) -> None:
         """No name is looked up and no connection is made when the sender is built."""
         made: list[DeliveringSender] = []
@@ -77,15 +69,15 @@ class Purity(Contract):
         theirs = [each for each in mine if not each.name.startswith(("SmtpServer", "HttpServer"))]
         assert not theirs, f"build() starts {[each.name for each in theirs]}"
 
-    def test_is_configured_does_no_io(self, built: DeliveringSender, service: Running) -> None:
+    def test_is_configured_does_no_io(self, sender: DeliveringSender, service: Running) -> None:
         """`is_configured` looks at the settings and nothing else."""
-        seen = self.seen(built.is_configured)
+        seen = self.seen(sender.is_configured)
         assert not seen, f"is_configured() asks the system for {seen}: checking is what check_connection() is for"
         assert service.connections() == 0
 
-    def test_is_configured_says_yes(self, built: DeliveringSender) -> None:
+    def test_is_configured_says_yes(self, sender: DeliveringSender) -> None:
         """With complete settings it is True, and nothing else that counts as true."""
-        assert built.is_configured() is True
+        assert sender.is_configured() is True
 
     def test_closing_an_unused_sender_does_nothing(self, service: Running) -> None:
         """Nothing was opened, so nothing is said to the service."""
@@ -98,6 +90,6 @@ class Purity(Contract):
             assert one is not other
             assert getattr(one, "transport", one) is not getattr(other, "transport", other)
 
-    def test_the_sender_has_the_providers_name(self, built: DeliveringSender) -> None:
+    def test_the_sender_has_the_providers_name(self, sender: DeliveringSender) -> None:
         """Logs and errors name it."""
-        assert built.provider == self.provider
+        assert sender.provider == self.provider

@@ -5,13 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from postroom import MailMessage, ProviderRegistry
-
-# The first example of a test pays for imports, and a busy machine for anything.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from postroom import (
     ProviderLoadError,
     ProviderRegistry,
     Receipt,
+    Registration,
     SenderSettings,
     Skipped,
     UnknownProviderError,
@@ -100,7 +101,6 @@ def test_registrations_say_who_brings_what(site: Path, registry: ProviderRegistr
         ("dove", "2.3", "birds.dove"),
         ("pigeon", "2.3", "birds.pigeon"),
     ]
-    assert "entry_point" not in repr(found[0])
 
 
 @pytest.mark.parametrize("asked", ["pigeon", "Pigeon", "PIGEON", "  pigeon\n"])
@@ -639,3 +639,30 @@ def test_no_observer_is_lost_when_many_threads_register_first(registry: Provider
     message = MailMessage("grace@example.com", "Hello", "x")
     registry.observe("postroom_message_failed", message=message, error=MailError("no"))
     assert sorted(called) == [*range(16)]
+
+
+@pytest.mark.parametrize(
+    ("value", "loaded"),
+    [("json", "json"), ("json.decoder", "json.decoder"), ("json : decoder", "json.decoder"), ("json [extra]", "json")],
+)
+def test_a_registration_loads_what_it_names(value: str, loaded: str) -> None:
+    """The value of an entry point is a module or an attribute of one; extras, which are of old, are passed over."""
+    assert Registration("pigeon", "acme-pigeon", "1.0", value).load() is sys.modules[loaded]
+
+
+@pytest.mark.parametrize("line", ["broken", "= x", "broken =", "[mail.senders\nbroken"])
+def test_a_line_that_is_no_entry_point_is_told(site: Path, registry: ProviderRegistry, line: str) -> None:
+    """The distribution is passed over as a whole, with the line that is wrong."""
+    write_distribution(site, "acme-broken", f"# a comment\n[mail.senders]\n; another\ngood = json\n{line}\n")
+    assert "good" not in registry.names()
+    (skipped,) = registry.skipped
+    assert "in entry_points.txt is not NAME = MODULE" in skipped.reason
+
+
+def test_lines_of_other_groups_are_nobodys_business(site: Path, registry: ProviderRegistry) -> None:
+    """A malformed line in a group of somebody else's does not take the provider away."""
+    write_distribution(
+        site, "acme-good", "broken\n[console_scripts]\nbroken\n[mail.senders]\ngood = json\n[x]\nbroken\n"
+    )
+    assert "good" in registry.names()
+    assert registry.skipped == ()

@@ -1,16 +1,20 @@
 """Discovery: which distributions claim a name in the entry-point group. Reads metadata, imports no plugin.
 
-It is part of every start of a process, in an environment of hundreds of distributions: so of most of them one file is
+It is part of every start of a process, in an environment of hundreds of distributions: of most of them one file is
 looked at, and of the few that matter two header lines are read without a parser of mail.
+
+https://packaging.python.org/specifications/entry-points/
 """
 
+import functools
+import importlib
 import logging
-import os
 import re
-import sys
+from collections.abc import Iterator
 
 import attrs
-import importlib_metadata
+
+from postroom.installed import Installed, distributions
 
 _log = logging.getLogger("postroom.discovery")
 
@@ -24,10 +28,14 @@ class Registration:
     version: str
     value: str
     """The module that the entry point names."""
-    entry_point: importlib_metadata.EntryPoint = attrs.field(repr=False, eq=False)
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
+
+    def load(self) -> object:
+        """Import what the entry point names: a module, or an attribute of one. Whatever the import raises comes out."""
+        module, _, attributes = self.value.partition("[")[0].replace(" ", "").partition(":")
+        return functools.reduce(getattr, filter(None, attributes.split(".")), importlib.import_module(module))
 
 
 @attrs.frozen
@@ -41,48 +49,51 @@ class Skipped:
 def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
     """Return the entry points of the group, sorted by name, and the distributions that cannot be read.
 
-    Each distribution is read inside its own guard. `entry_points(group=...)` would not do: one malformed line in any
-    distribution breaks it for all of them. A distribution that does not mention the group is none of our business.
+    Each distribution is read inside its own guard: one malformed line in any distribution must not break it for all of
+    them. A distribution that does not mention the group is none of our business.
     """
     found: list[Registration] = []
     skipped: list[Skipped] = []
     seen: set[str] = set()
-    # What is not there would be opened as a zip file, by a package that is imported for that alone.
-    path = [entry for entry in sys.path if not entry or os.path.exists(entry)]  # noqa: PTH110
-    for distribution in importlib_metadata.Distribution.discover(path=path):
-        name = None
+    for each in distributions():
+        if each.key in seen:
+            continue  # the import system takes the first copy on sys.path; so do we
+        seen.add(each.key)
+        name = each.place  # all that there is when it cannot be read
         try:
-            if group not in (distribution.read_text("entry_points.txt") or ""):
+            written = each.read("entry_points.txt") or b""
+            if group.encode() not in written:
                 continue
-            name = _header(_metadata(distribution), "Name")
-            canonical = re.sub(r"[-_.]+", "-", name).lower()
-            if canonical in seen:
-                continue
-            seen.add(canonical)
-            # The import system takes the first copy on sys.path; so do we.
-            found += _read(importlib_metadata.Distribution.from_name(name), group)
+            metadata = _metadata(each)
+            name = _header(metadata, "Name")
+            version = _header(metadata, "Version")
+            found += [
+                Registration(key.lower(), name, version, value) for key, value in _entry_points(written.decode(), group)
+            ]
         except Exception as error:  # noqa: BLE001  whatever is wrong with it must not hurt the others
-            name = name or str(getattr(distribution, "_path", distribution))  # all that there is
             reason = " ".join(f"its metadata cannot be read ({type(error).__name__}: {error})".split())
             skipped.append(Skipped(name, reason))
             _log.warning("%s is passed over: %s", name, reason)
     return sorted(found, key=lambda each: (each.name, each.distribution)), skipped
 
 
-def _read(distribution: importlib_metadata.Distribution, group: str) -> list[Registration]:
-    text = _metadata(distribution)
-    name, version = _header(text, "Name"), _header(text, "Version")
-    return [
-        Registration(each.name.lower(), name, version, each.value, each)
-        for each in distribution.entry_points
-        if each.group == group
-    ]
+def _entry_points(text: str, group: str) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each entry point of the group; a line that is none is a ValueError."""
+    section = ""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if line[0] == "[" and line[-1] == "]":
+            section = line[1:-1].strip()
+        elif section == group and line[0] not in "#;":
+            name, equals, value = map(str.strip, line.partition("="))
+            if not (name and equals and value):
+                raise ValueError(f"{line[:100]!r} in entry_points.txt is not NAME = MODULE")
+            yield name, value
 
 
-def _metadata(distribution: importlib_metadata.Distribution) -> str:
+def _metadata(distribution: Installed) -> str:
     """Return the headers of the core metadata (https://packaging.python.org/specifications/core-metadata/)."""
-    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    return text.partition("\n\n")[0]
+    text = (distribution.read("METADATA") or distribution.read("PKG-INFO") or b"").decode()
+    return text.replace("\r\n", "\n").partition("\n\n")[0]
 
 
 def _header(metadata: str, name: str) -> str:

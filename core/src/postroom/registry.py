@@ -150,7 +150,7 @@ class ProviderRegistry:
 
     def _import(self, registration: Registration) -> object:
         try:
-            plugin = registration.entry_point.load()
+            plugin = registration.load()
             self._plugins.register(plugin, name=registration.name)
             self._plugins.check_pending()
         except (Exception, SystemExit) as error:

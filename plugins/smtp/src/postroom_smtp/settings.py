@@ -1,9 +1,9 @@
 """The settings that every SMTP provider has."""
 
 import ipaddress
+import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 
@@ -99,7 +99,7 @@ class SmtpSettings(SenderSettings):
             yield "server", "server must be a host name or address in ASCII, without scheme, user, port or brackets"
         if self.opportunistic_tls and not self.use_tls and self.tls_mode is None:
             yield "use_tls", "Opportunistic TLS requires TLS to be enabled"
-        if self.ca_file is not None and not Path(self.ca_file).is_file():
+        if self.ca_file is not None and not os.path.isfile(self.ca_file):  # noqa: PTH113  pathlib costs a start much
             yield "ca_file", "ca file does not exist here"
         if self.local_hostname is not None and not _EHLO_NAME.fullmatch(self.local_hostname):
             yield "local_hostname", "local hostname must be a host name in ASCII or an address in [brackets]"

@@ -9,8 +9,7 @@ from typing import Any, Self
 import attrs
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-_HOST = "127.0.0.1"
-_PATIENCE = 10.0  # seconds until a thread that does not end fails the test
+from postroom_testing.listener import LOOPBACK, join
 
 
 @attrs.frozen
@@ -62,7 +61,7 @@ class RealServer:
         self.pipelining = pipelining
         self.logins: list[tuple[str, str, str]] = []
         """Mechanism, user name and password of every attempt to log in."""
-        self.host = _HOST
+        self.host = LOOPBACK
         self.port = 0
         self.login = login
         self._without = {"PLAIN", "LOGIN"} - set(mechanisms if login else ())
@@ -87,7 +86,7 @@ class RealServer:
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        _join(self._thread)
+        join(self._thread)
 
     def settings(self, **more: object) -> dict[str, object]:
         """Return settings by field name that lead here, with `more` on top."""
@@ -192,8 +191,3 @@ class _Handler:
             )
         )
         return f"250 2.0.0 OK queued as {len(self._server.messages)}"
-
-
-def _join(thread: threading.Thread) -> None:
-    thread.join(_PATIENCE)
-    assert not thread.is_alive(), f"{thread.name} does not end"

@@ -18,6 +18,6 @@ def postroom_provider() -> Provider:
 
 def build(settings: ConsoleSettings) -> Transport:
     """Build the transport."""
-    from postroom_console.sender import ConsoleSender  # noqa: PLC0415
+    from postroom_console.sender import ConsoleSender  # noqa: PLC0415  when mail is configured, not listed
 
     return ConsoleSender(settings)

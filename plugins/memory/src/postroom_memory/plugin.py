@@ -18,6 +18,6 @@ def postroom_provider() -> Provider:
 
 def build(settings: MemorySettings) -> Transport:
     """Build the transport."""
-    from postroom_memory.sender import MemorySender  # noqa: PLC0415
+    from postroom_memory.sender import MemorySender  # noqa: PLC0415  when mail is configured, not listed
 
     return MemorySender(settings)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 import time
 import urllib.parse
@@ -145,13 +146,15 @@ def test_a_killed_worker_loses_nothing_that_was_not_acknowledged(
 ) -> None:
     """After SIGKILL to a worker with four processes, another one sends all that had not been acknowledged."""
     server = real_server()
+    server.takes = 20
     made = dify(**variables(server, CELERY_BROKER_URL=redis.url, CELERY_VISIBILITY_TIMEOUT="2"))
     with made.api(1) as api, made.worker("prefork", 4) as worker:
         post(api, "codes", CODES[:100])
         wait_until(lambda: len(server.messages) >= 20, lambda: worker.output)
         worker.kill()
         left = unacknowledged(redis)
-    assert left, "the worker was faster than the test"
+    assert len(left) >= 76  # each process may have acknowledged the one that it is sending
+    server.takes = math.inf
     with made.worker("prefork", 4) as successor:
         wait_until(lambda: left <= arrived(server).keys(), lambda: (left - arrived(server).keys(), successor.output))
         successor.end()

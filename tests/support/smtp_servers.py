@@ -1,6 +1,7 @@
 """A real SMTP server on loopback that keeps what it gets."""
 
 import asyncio
+import math
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
@@ -58,6 +59,8 @@ class RealServer:
         pipelining: bool = False,
     ) -> None:
         self.messages: list[Delivered] = []
+        self.takes = math.inf
+        """How many messages are answered; the server is silent to a further one until this number is raised."""
         self.pipelining = pipelining
         self.logins: list[tuple[str, str, str]] = []
         """Mechanism, user name and password of every attempt to log in."""
@@ -179,6 +182,8 @@ class _Handler:
     async def handle_DATA(self, server: _SMTP, session: _Session, envelope: Envelope) -> str:  # noqa: N802
         assert envelope.mail_from is not None
         assert envelope.original_content is not None
+        while len(self._server.messages) >= self._server.takes:
+            await asyncio.sleep(0.01)  # cancelled when the client leaves
         self._server.messages.append(
             Delivered(
                 mail_from=envelope.mail_from,

@@ -101,7 +101,7 @@ def test_a_wrong_password_is_exit_1_with_the_remedy(
     result = run("check")
     assert result.exit_code == 1
     assert "ok" not in result.stdout.split()
-    assert result.stderr.endswith("Check SMTP_USERNAME and SMTP_PASSWORD\n")
+    assert "Check SMTP_USERNAME and SMTP_PASSWORD" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert "sword-fish" not in result.output
 

@@ -44,10 +44,10 @@ def test_all_is_what_the_design_promises() -> None:
         # what sends, and what becomes of it
         "BatchTransport", "DeliveringSender", "MailSender", "Outcome", "Receipt", "Refusal", "Transport",
         # making a sender
-        "MailSenderFactory", "ProviderRegistry", "Registration", "Skipped", "default_registry",
+        "DifySource", "MailSenderFactory", "ProviderRegistry", "Registration", "Skipped", "default_registry",
         # writing a provider
-        "Capability", "Limit", "Lookup", "Provider", "Secret", "SenderSettings", "SettingInfo", "describe", "hookimpl",
-        "setting",
+        "Capability", "Limit", "Lookup", "ProbeTransport", "Provider", "Rule", "Secret", "SenderSettings",
+        "SettingInfo", "Step", "Symptom", "describe", "hookimpl", "setting",
         # errors
         "MailAuthError", "MailConfigError", "MailConnectionError", "MailError", "MailMessageError", "MailQuotaError",
         "MailRateLimitError", "MailRecipientsError", "MailRejectedError", "MailSendError", "MailSettingsError",

@@ -25,7 +25,8 @@ from postroom import (
 from postroom_smtp import microsoft
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import Reply
-from postroom_smtp_oauth2.aadsts import CODES
+from postroom_smtp_oauth2 import plugin as smtp_oauth2
+from postroom_smtp_oauth2.aadsts import RULES as AADSTS
 from postroom_smtp_oauth2.clouds import CLOUDS
 from postroom_testing import Certificates
 from postroom_testing.http import HttpServer
@@ -198,10 +199,15 @@ def test_every_cloud_is_listed_with_its_presets() -> None:
 def test_every_code_of_the_identity_service_is_explained() -> None:
     """The page on Microsoft 365 has a row for each known code, with the variables of its remedy, and no other."""
     rows = dict(re.findall(r"^\| `AADSTS(\d+)` \| (.*) \|$", MICROSOFT, re.MULTILINE))
-    assert {*map(int, rows)} == {*CODES}
-    for code, known in CODES.items():
-        assert {*re.findall(r"SMTP_\w+", known.remedy)} == {*re.findall(r"SMTP_\w+", rows[str(code)])}, code
-        assert known.transient == ("transient" in rows[str(code)]), code
+    known = {
+        rule.text[6:]: rule.named(smtp_oauth2.postroom_provider().variables)
+        for rule in AADSTS
+        if "AADSTS" in (rule.text or "")
+    }
+    assert rows.keys() == known.keys()
+    for code, rule in known.items():
+        assert {*re.findall(r"SMTP_\w+", rule.remedy)} == {*re.findall(r"SMTP_\w+", rows[code])}, code
+        assert rule.transient == ("transient" in rows[code]), code
 
 
 def test_every_known_reply_of_exchange_is_explained() -> None:
@@ -219,7 +225,7 @@ def test_every_known_reply_of_exchange_is_explained() -> None:
             # One of the remedy's commands, unless the page has sent the reader to a step that has it.
             commands = re.findall(r"(?:Set|Add)-\w+", rule.remedy)
             assert not commands or any(command in advice for command in commands), text
-    assert explained == {*microsoft._RULES}
+    assert explained == {*microsoft.RULES}
 
 
 def test_every_error_is_explained() -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from postroom_smtp.connection import Connection, Deadline
+from postroom_smtp.connection import Connection, Deadline, resolve
 
 Pair = tuple[Connection, socket.socket]
 
@@ -111,14 +111,14 @@ def test_connecting_is_over_with_the_deadline() -> None:
         socket.create_server(("127.0.0.1", 0)) as listener,
         pytest.raises(TimeoutError),
     ):
-        Connection.open("127.0.0.1", listener.getsockname()[1], 5, Deadline(0))
+        Connection.open(resolve("127.0.0.1", listener.getsockname()[1]), 5, Deadline(0))
 
 
 def test_an_open_connection_knows_its_own_address() -> None:
     """The address is that of our end."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        closing(Connection.open("127.0.0.1", listener.getsockname()[1], 5, Deadline(5))) as connection,
+        closing(Connection.open(resolve("127.0.0.1", listener.getsockname()[1]), 5, Deadline(5))) as connection,
     ):
         accepted, address = listener.accept()
         accepted.close()
@@ -131,4 +131,4 @@ def test_a_refused_connection_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
-        Connection.open("127.0.0.1", port, 5, Deadline(5))
+        Connection.open(resolve("127.0.0.1", port), 5, Deadline(5))

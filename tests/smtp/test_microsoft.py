@@ -17,6 +17,7 @@ from postroom import (
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.microsoft import explain, is_microsoft
 from postroom_smtp.replies import Reply
+from postroom_smtp_basic.plugin import postroom_provider
 from postroom_testing.smtp import SmtpServer
 from smtp_checks import PASSWORD, USER, error_of, sender
 
@@ -133,8 +134,9 @@ def test_what_only_resembles_a_known_reply_is_not_explained(code: int, text: str
 def test_the_words_are_found_in_every_line_and_whatever_their_case() -> None:
     """Exchange writes them in either, and over several lines."""
     lines = ("5.7.139 Authentication unsuccessful,", "5.7.139 smtpclientauthentication is DISABLED for the tenant.")
-    error = from_reply(Reply(535, lines), Stage.AUTH, "server:587")
-    assert "Set-TransportConfig" in str(error)
+    rule = postroom_provider().diagnose(from_reply(Reply(535, lines), Stage.AUTH, "server:587"))
+    assert rule is not None
+    assert "Set-TransportConfig" in rule.remedy
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from postroom import MailConnectionError, MailMessage, MailTimeoutError, Outcome
+from postroom import (
+    MailConnectionError,
+    MailMessage,
+    MailSenderFactory,
+    MailTimeoutError,
+    Outcome,
+    Provider,
+    ProviderRegistry,
+)
 from postroom_smtp import microsoft
+from postroom_smtp.rules import RULES
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
@@ -56,7 +65,7 @@ def test_a_turn_that_does_not_come_is_a_time_out() -> None:
         sender = SmtpSender(SmtpSettings(server=server.host, port=server.port, deadline=0.3), "smtp", hold, 1)
         first = threads.submit(sender.check_connection)
         assert entered.wait(10)
-        with pytest.raises(MailTimeoutError, match="It takes 1 at a time") as caught:
+        with pytest.raises(MailTimeoutError, match="none of 1 connections") as caught:
             sender.deliver(MESSAGE)
         assert (caught.value.outcome, caught.value.transient) == (Outcome.NOT_SENT, True)
         assert server.messages == []
@@ -76,14 +85,20 @@ def test_errors_name_the_variables_of_a_provider_with_another_prefix() -> None:
     """An SMTP provider by somebody else, whose variables begin differently, sends an operator to its own ones."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    settings = SmtpSettings(server="127.0.0.1", port=port)
+    registry = ProviderRegistry()
+    registry.add(Provider("pigeon", SmtpSettings, lambda settings: SmtpSender(settings, "pigeon"), rules=RULES))
+    config = {"server": "127.0.0.1", "port": port}
     outgoing = MailMessage("grace@example.com", "Hello", "x", "ada@example.com")
-    sender = SmtpSender(settings, "pigeon", prefix="PIGEON_")
+    sender = MailSenderFactory.create_sender("pigeon", config, registry=registry)
     with pytest.raises(MailConnectionError) as caught:
         sender.deliver(outgoing)
     (result,) = sender.deliver_many([outgoing])
     with pytest.raises(MailConnectionError) as checked:
         sender.check_connection()
-    for error in (caught.value, result, checked.value):
+    with pytest.raises(MailConnectionError) as probed:
+        list(sender.probe())
+    for error in (caught.value, result, checked.value, probed.value):
         assert isinstance(error, MailConnectionError)
-        assert error.remedy == "Check PIGEON_SERVER and PIGEON_PORT, and that no firewall is in between"
+        assert (error.remedy or "").startswith(
+            "Check PIGEON_SERVER and PIGEON_PORT, and that no firewall is in between"
+        )

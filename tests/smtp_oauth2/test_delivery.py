@@ -149,7 +149,7 @@ class TestRefusedTokens:
         for _ in range(3):
             error = failure(sender)
             assert (type(error), error.code, error.stage, error.transient) == (MailAuthError, 535, "auth", False)
-            assert "postroom check" in error.remedy
+            assert "postroom doctor" in error.remedy
             counts.append(oauth.count())
         assert counts == [1, 2, 3]
         assert mail._paths() == []

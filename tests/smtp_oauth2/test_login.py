@@ -113,7 +113,6 @@ def test_a_bare_535_is_an_error_without_a_challenge(
     """That is how Exchange does it."""
     error = refusal(sender(start(b"334 \r\n", REFUSED), ca, source))
     assert (type(error), error.code, error.stage) == (MailAuthError, 535, "auth")
-    assert "postroom check" in (error.remedy or "")
 
 
 def test_a_kept_token_that_is_refused_is_replaced_once_on_the_same_connection(
@@ -181,7 +180,7 @@ def test_no_token_goes_over_a_connection_in_plain_text(
     server = smtp_server(extensions=("AUTH XOAUTH2",))
     error = refusal(sender(server, ca, source, use_tls=False, tls_mode="none"))
     assert (type(error), error.stage) == (MailAuthError, "auth")
-    assert "SMTP_USE_TLS" in (error.remedy or "")
+    assert "no token is sent" in error.reason
     assert (source.asked, "AUTH" in server.wait().verbs) == ([], False)
 
 

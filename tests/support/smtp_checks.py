@@ -11,7 +11,7 @@ from postroom_smtp.failures import Stage
 
 USER = "grace@example.com"
 PASSWORD = "correct horse battery staple"
-QUICK = 0.3  # seconds, for a server that will not answer
+QUICK = 0.8  # seconds, for a server that will not answer
 
 
 def message(**more: Any) -> MailMessage:

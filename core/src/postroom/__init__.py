@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from postroom.address import Address
 from postroom.attachment import Attachment
 from postroom.capability import Capability, Limit
+from postroom.dify import DifySource
 from postroom.discovery import Registration, Skipped
 from postroom.errors import (
     MailConfigError,
@@ -21,9 +22,11 @@ from postroom.errors import (
 )
 from postroom.factory import MailSenderFactory, default_registry
 from postroom.message import MailMessage
+from postroom.probe import Step
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt, Refusal
 from postroom.registry import ProviderRegistry
+from postroom.rules import Rule, Symptom
 from postroom.secret import Secret
 from postroom.send_errors import (
     MailAuthError,
@@ -36,7 +39,7 @@ from postroom.send_errors import (
     MailTimeoutError,
     MailUnavailableError,
 )
-from postroom.sender import BatchTransport, DeliveringSender, MailSender, Transport
+from postroom.sender import BatchTransport, DeliveringSender, MailSender, ProbeTransport, Transport
 from postroom.settings import Lookup, SenderSettings, SettingInfo, describe, setting
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ __all__ = [
     "BatchTransport",
     "Capability",
     "DeliveringSender",
+    "DifySource",
     "Limit",
     "Lookup",
     "MailAuthError",
@@ -67,6 +71,7 @@ __all__ = [
     "MailTimeoutError",
     "MailUnavailableError",
     "Outcome",
+    "ProbeTransport",
     "Provider",
     "ProviderConflictError",
     "ProviderLoadError",
@@ -74,11 +79,14 @@ __all__ = [
     "Receipt",
     "Refusal",
     "Registration",
+    "Rule",
     "Secret",
     "SenderSettings",
     "SettingInfo",
     "SettingProblem",
     "Skipped",
+    "Step",
+    "Symptom",
     "Transport",
     "UnknownProviderError",
     "default_registry",

@@ -10,11 +10,12 @@ from postroom.address import Address
 from postroom.batch import Result, in_order
 from postroom.errors import MailError, MailMessageError
 from postroom.message import MailMessage, with_sender
+from postroom.probe import Step
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
 from postroom.send_errors import MailRecipientsError, MailSendError
-from postroom.sender import BatchTransport, Transport
+from postroom.sender import BatchTransport, ProbeTransport, Transport
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -112,7 +113,7 @@ class Delivery:
         offer = transport.deliver_many if isinstance(transport, BatchTransport) else self._one_by_one
         for message, result in in_order(messages, self._complete, offer, self._explain):
             if isinstance(result, MailSendError):
-                result.provider = result.provider or self.provider
+                self._tell(result)
             self._observe(message, result)
             yield result
 
@@ -136,6 +137,26 @@ class Delivery:
             MailError: The provider cannot be reached or does not know us.
         """
         self._guarded(Outcome.NOT_SENT, self._transport.check_connection)
+
+    def probe(self, recipient: str | None = None) -> Iterator[Step]:
+        """Go the way that a message would go, step by step, and stop before the message. Yield what was done.
+
+        Args:
+            recipient: Address that the service is asked about, if it can be asked before a message is sent.
+
+        Raises:
+            MailMessageError: This is no address.
+            MailError: The next step failed; its `stage` names it.
+        """
+        whom = Address.parse(recipient) if recipient else None
+        if not isinstance(self._transport, ProbeTransport):
+            self.check_connection()
+            yield Step("check", "the provider can be reached and accepts the login, if there is one")
+            return
+        sender = self._default if isinstance(self._default, Address) else None
+        steps = self._transport.probe(sender, whom)
+        while (step := self._guarded(Outcome.NOT_SENT, next, steps, None)) is not None:
+            yield step
 
     def close(self) -> None:
         """Release connections. May be called more than once; a later send opens new ones."""
@@ -193,12 +214,18 @@ class Delivery:
         try:
             return call(*args, **kwargs)
         except MailSendError as error:
-            error.provider = error.provider or self.provider
+            self._tell(error)
             raise
         except MailError:
             raise
         except Exception as error:
             raise self._foreign(error, outcome) from error
+
+    def _tell(self, error: MailSendError) -> None:
+        """Add the provider's name, and what to do where the transport has left that to the rules."""
+        error.provider = error.provider or self.provider
+        if error.remedy is None and (rule := self._provider.diagnose(error)) is not None:
+            error.remedy = rule.remedy
 
     def _explain(self, error: Exception) -> MailError:
         """Return a new error for one of the messages that a transport has lost by raising."""

@@ -5,9 +5,11 @@ Dify never heard of is configured like the others.
 """
 
 from collections.abc import Mapping
+from typing import Any, Literal
 
-from postroom.provider import Provider
-from postroom.settings import describe
+from postroom.provider import Provider, env_prefix
+from postroom.registry import ProviderRegistry
+from postroom.settings import describe, load
 
 
 class DifySource:
@@ -23,17 +25,39 @@ class DifySource:
 
     def get(self, variable: str) -> str | int | float | bool | None:
         """Return the value of an environment variable, or None if it is unset or blank."""
-        config = self._config
-        declared = config.get(variable) if isinstance(config, Mapping) else getattr(config, variable, None)
-        for value in (declared, self._environ.get(variable)):
-            if isinstance(value, str | int | float | bool) and str(value).strip():
-                return value
-        return None
+        value = self._declared(variable)
+        return value if _is_set(value) else self._from_environ(variable)
+
+    def origin(self, variable: str) -> Literal["config object", "environment"] | None:
+        """Return where the value of a variable comes from; None if it is unset or blank."""
+        if _is_set(self._declared(variable)):
+            return "config object"
+        return None if self._from_environ(variable) is None else "environment"
+
+    def provider(self, registry: ProviderRegistry) -> Provider | None:
+        """Return the provider that `MAIL_TYPE` names, or None if it is not set.
+
+        Raises:
+            MailConfigError: The provider is unknown or broken; see its subclasses.
+        """
+        mail_type = self.get("MAIL_TYPE")
+        if mail_type is None:
+            return None
+        return registry.provider(str(mail_type), PrefixedSource(self, env_prefix(str(mail_type).strip())))
 
     def config_for(self, provider: Provider) -> dict[str, object]:
         """Return what is set of a provider's settings, by field name."""
         fields = describe(provider.settings, provider.env_prefix)
         return {info.field: value for info in fields if (value := self.get(info.variable)) is not None}
+
+    def doubts(self, provider: Provider) -> list[tuple[str, str]]:
+        """Return the variables of a provider whose values are suspicious, each with what is.
+
+        Raises:
+            MailSettingsError: They are not only suspicious, but wrong.
+        """
+        loaded = load(provider.settings, self.config_for(provider), provider=provider.name, prefix=provider.env_prefix)
+        return [(provider.variables.get(field, field), doubt) for field, doubt in loaded.doubts()]
 
     def strangers(self, provider: Provider) -> list[tuple[str, str | None]]:
         """Return the variables that begin like the provider's and are none of them, each with its closest match."""
@@ -42,6 +66,14 @@ class DifySource:
         names = {*self._environ, *(self._config if isinstance(self._config, Mapping) else ())}
         found = sorted(name for name in names if name.startswith(prefix) and name not in known)
         return [(name, _closest(name, known, prefix)) for name in found if self.get(name) is not None]
+
+    def _declared(self, variable: str) -> Any:
+        config = self._config
+        return config.get(variable) if isinstance(config, Mapping) else getattr(config, variable, None)
+
+    def _from_environ(self, variable: str) -> str | None:
+        value = self._environ.get(variable)
+        return value if _is_set(value) else None
 
 
 class PrefixedSource:
@@ -54,6 +86,10 @@ class PrefixedSource:
     def get(self, field: str) -> object:
         """Return the raw value of a field, or None."""
         return self._source.get(self._prefix + field.upper())
+
+
+def _is_set(value: object) -> bool:
+    return isinstance(value, str | int | float | bool) and bool(str(value).strip())
 
 
 def _closest(name: str, known: list[str], prefix: str) -> str | None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from postroom import settings
 from postroom.delivery import Delivery
-from postroom.dify import DifySource, PrefixedSource
+from postroom.dify import DifySource
 from postroom.errors import MailConfigError, MailError, ProviderLoadError
 from postroom.plain import PlainTransport
-from postroom.provider import Provider, env_prefix
+from postroom.provider import Provider
 from postroom.registry import ProviderRegistry
 from postroom.sender import DeliveringSender, MailSender, Transport
 from postroom.settings import SenderSettings
@@ -61,11 +61,10 @@ class MailSenderFactory:
         """
         registry = registry or default_registry()
         source = DifySource(dify_config, os.environ if environ is None else environ)
-        mail_type = source.get("MAIL_TYPE")
-        if mail_type is None:
+        provider = source.provider(registry)
+        if provider is None:
             return None
-        provider = registry.provider(str(mail_type), PrefixedSource(source, env_prefix(str(mail_type).strip())))
-        sender = _build(str(mail_type), provider, source.config_for(provider), registry)
+        sender = _build(str(source.get("MAIL_TYPE")), provider, source.config_for(provider), registry)
         for stranger, close in source.strangers(provider):
             advice = f"did you mean {close}?" if close else "it changes nothing"
             _log.warning("%s: %s is none of its settings; %s", provider.name, stranger, advice)
@@ -113,9 +112,8 @@ def _build(mail_type: str, provider: Provider, config: Mapping[str, object], reg
             raise MailConfigError(f"mail type {provider.name}: build returned {type(built).__name__}, not a Transport")
         built = PlainTransport(built, provider.name)
     _log.info("mail: %s", _line(mail_type, provider, summary, loaded.default_from, registry))
-    variables = {each.field: each.variable for each in settings.describe(provider.settings, provider.env_prefix)}
     for field, doubt in doubts:
-        _log.warning("%s: %s: %s", provider.name, variables.get(field, field), doubt)
+        _log.warning("%s: %s: %s", provider.name, provider.variables.get(field, field), doubt)
     return Delivery(built, provider, registry, loaded.default_from)
 
 

@@ -9,8 +9,10 @@ import attrs
 from postroom.capability import Capability, Limit
 from postroom.errors import MailMessageError
 from postroom.message import MailMessage
+from postroom.rules import Rule, Symptom, find
+from postroom.send_errors import MailSendError
 from postroom.sender import MailSender, Transport
-from postroom.settings import SenderSettings
+from postroom.settings import SenderSettings, describe
 
 
 def _capabilities(value: Iterable[Capability]) -> frozenset[Capability]:
@@ -18,6 +20,10 @@ def _capabilities(value: Iterable[Capability]) -> frozenset[Capability]:
 
 
 def _limits(value: Iterable[Limit]) -> tuple[Limit, ...]:
+    return tuple(value)
+
+
+def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(value)
 
 
@@ -44,6 +50,8 @@ class Provider:
     """The optional parts of a message that arrive through this provider."""
     limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
     """The rules of the service that a message must keep."""
+    rules: tuple[Rule, ...] = attrs.field(default=(), converter=_rules)
+    """What the failures mean that the service is known for, the more exact ones first."""
 
     def check(self, message: MailMessage) -> None:
         """Refuse what this provider cannot carry. `from_` is set.
@@ -59,6 +67,16 @@ class Provider:
             found = limit.breach(message)
             if found is not None:
                 raise MailMessageError(f"{self.name} takes {limit.rule}; this message has {found} ({limit.source})")
+
+    def diagnose(self, error: MailSendError) -> Rule | None:
+        """Return the rule that an error falls under, with the variables of this provider in it; None if none does."""
+        rule = find(self.rules, Symptom.of(error))
+        return None if rule is None else rule.named(self.variables)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variable of each field of the settings."""
+        return {info.field: info.variable for info in describe(self.settings, self.env_prefix)}
 
 
 def env_prefix(name: str) -> str:

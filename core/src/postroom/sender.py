@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+from postroom.address import Address
 from postroom.errors import MailError
 from postroom.message import MailMessage
+from postroom.probe import Step
 from postroom.receipt import Receipt
 
 
@@ -69,6 +71,17 @@ class DeliveringSender(MailSender, Protocol):
         """
         ...
 
+    def probe(self, recipient: str | None = None, /) -> Iterator[Step]:
+        """Go the way that a message would go, step by step, and stop before the message. Yield what was done.
+
+        Args:
+            recipient: Address that the service is asked about, if it can be asked before a message is sent.
+
+        Raises:
+            MailError: The next step failed; its `stage` names it.
+        """
+        ...
+
     def close(self) -> None:
         """Release connections. May be called more than once; a later send opens new ones."""
         ...
@@ -123,5 +136,22 @@ class BatchTransport(Transport, Protocol):
         Take no more of them than are sent together next, and end when they end: what comes later is offered anew. A
         failure is yielded, not raised: what is raised becomes the error of every message that was taken and has no
         result yet.
+        """
+        ...
+
+
+@runtime_checkable
+class ProbeTransport(Transport, Protocol):
+    """A transport that can go its way step by step. Of others, the connection is checked as a whole."""
+
+    def probe(self, sender: Address | None, recipient: Address | None, /) -> Iterator[Step]:
+        """Go the way that a message would go, and yield each step when it is done. Send nothing.
+
+        Args:
+            sender: The default sender, if there is one: will the service take mail from it?
+            recipient: Whom to ask the service about, if it can be asked.
+
+        Raises:
+            MailSendError: The next step failed; `stage` is its name.
         """
         ...

@@ -56,18 +56,8 @@ def log_in(session: Session, username: str, password: Secret) -> None:
         if name in names:
             made: Mechanism = mechanism(username, password)
             return authenticate(session, made)
-    raise MailAuthError(
-        f"{session.peer} offers no login with a password, only {' '.join(names)}"
-        if names
-        else f"{session.peer} offers no login",
-        remedy=_advice(session, names),
-        stage=str(Stage.AUTH),
-    )
-
-
-def _advice(session: Session, names: list[str]) -> str:
     if names:
-        return "Set SMTP_AUTH_TYPE to one that the server offers"
-    if not session.encrypted:
-        return "It may offer one after TLS: set SMTP_USE_TLS=true and SMTP_OPPORTUNISTIC_TLS=true"
-    return "If it needs none, leave SMTP_USERNAME and SMTP_PASSWORD empty"
+        said = f"offers no login with a password, only {' '.join(names)}"
+    else:
+        said = "offers no login" if session.encrypted else "offers no login without TLS"
+    raise MailAuthError(f"{session.peer} {said}", stage=str(Stage.AUTH))

@@ -1,7 +1,9 @@
 """The entry point `smtp-basic`."""
 
 from postroom import Provider, Transport, hookimpl
+from postroom_smtp import microsoft
 from postroom_smtp.settings import CAPABILITIES, PREFIX
+from postroom_smtp_basic.rules import RULES
 from postroom_smtp_basic.settings import SmtpBasicSettings
 
 
@@ -15,12 +17,12 @@ def postroom_provider() -> Provider:
         build=build,
         env_prefix=PREFIX,
         capabilities=CAPABILITIES,
+        rules=RULES,
     )
 
 
 def build(settings: SmtpBasicSettings) -> Transport:
     """Build the transport; it logs in only if user name and password are both there."""
-    from postroom_smtp import microsoft  # noqa: PLC0415
     from postroom_smtp.sender import SmtpSender  # noqa: PLC0415  ssl is loaded when mail is configured, not listed
     from postroom_smtp_basic.login import log_in  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import attrs
 
 from postroom import Secret, setting
+from postroom_smtp import microsoft
 from postroom_smtp.settings import SmtpSettings
 
 
@@ -21,8 +22,6 @@ class SmtpBasicSettings(SmtpSettings):
 
     def doubts(self) -> Iterator[tuple[str, str]]:
         """Yield what is suspicious about the login."""
-        from postroom_smtp import microsoft  # noqa: PLC0415  loads ssl; the settings are listed without
-
         yield from super().doubts()
         if bool(self.username) != bool(self.password):
             missing = "password" if self.username else "username"

@@ -9,37 +9,89 @@ from typing import Any
 
 import attrs
 
+from postroom import Rule
 
-@attrs.frozen
-class Known:
-    """What an error code means for whoever configures mail."""
-
-    remedy: str
-    transient: bool = False
-
-
-CODES: dict[int, Known] = {
-    7000215: Known("The client secret is wrong: set SMTP_CLIENT_SECRET to the secret's value, not its ID"),
-    7000222: Known("The client secret has expired: make a new one and set SMTP_CLIENT_SECRET"),
-    700016: Known("This tenant does not know the application: check SMTP_CLIENT_ID and SMTP_TENANT_ID"),
-    90002: Known("There is no such tenant: check SMTP_TENANT_ID, and SMTP_OAUTH2_CLOUD for a sovereign cloud"),
-    900023: Known("SMTP_TENANT_ID is neither the ID nor a domain of a tenant"),
-    700027: Known("The certificate is not the application's: upload it, or check SMTP_CLIENT_CERTIFICATE"),
-    500011: Known("The tenant does not know what the token is for: check SMTP_OAUTH2_SCOPE and SMTP_OAUTH2_CLOUD"),
-    70011: Known("The scope is malformed: SMTP_OAUTH2_SCOPE ends with /.default"),
-    53003: Known("Conditional access blocks the application: ask for an exception"),
-    50126: Known("User name or password is wrong"),
-    700213: Known("No federated credential of the application matches the token's subject: check its configuration"),
-    70021: Known("No federated credential of the application matches the token: check issuer, subject and audience"),
-    50196: Known("The service saw too many equal requests: wait", transient=True),
-    90033: Known("The service has a passing fault: wait", transient=True),
-}
+_CODE = re.compile(r"AADSTS\d{4,9}")
 _TRANSIENT = ("temporarily_unavailable", "server_error")  # RFC 6749 section 4.1.2.1
 
 
-def explain(fields: Mapping[str, Any]) -> Known | None:
+@attrs.frozen(kw_only=True)
+class TokenRule(Rule):
+    """What an error code means for whoever configures mail."""
+
+    source: str = "https://learn.microsoft.com/entra/identity-platform/reference-error-codes"
+    stage: str | None = "token"
+    transient: bool = False
+
+
+RULES = (
+    TokenRule(
+        text="AADSTS7000215", meaning="The client secret is wrong",
+        remedy="The client secret is wrong: set {client_secret} to the secret's value, not its ID",
+    ),
+    TokenRule(
+        text="AADSTS7000222", meaning="The client secret has expired",
+        remedy="The client secret has expired: make a new one and set {client_secret}",
+    ),
+    TokenRule(
+        text="AADSTS700016", meaning="The tenant does not know the application",
+        remedy="This tenant does not know the application: check {client_id} and {tenant_id}",
+    ),
+    TokenRule(
+        text="AADSTS90002", meaning="There is no such tenant",
+        remedy="There is no such tenant: check {tenant_id}, and {oauth2_cloud} for a sovereign cloud",
+    ),
+    TokenRule(
+        text="AADSTS900023", meaning="What is set is no tenant",
+        remedy="{tenant_id} is neither the ID nor a domain of a tenant",
+    ),
+    TokenRule(
+        text="AADSTS700027", meaning="The certificate is not the application's",
+        remedy="The certificate is not the application's: upload it, or check {client_certificate}",
+    ),
+    TokenRule(
+        text="AADSTS500011", meaning="The tenant does not know what the token is for",
+        remedy="The tenant does not know what the token is for: check {oauth2_scope} and {oauth2_cloud}",
+    ),
+    TokenRule(
+        text="AADSTS70011", meaning="The scope is malformed",
+        remedy="The scope is malformed: {oauth2_scope} ends with /.default",
+    ),
+    TokenRule(
+        text="AADSTS53003", meaning="Conditional access blocks the application",
+        remedy="Conditional access blocks the application: ask for an exception",
+    ),
+    TokenRule(
+        text="AADSTS50126", meaning="User name or password is wrong", remedy="User name or password is wrong",
+    ),
+    TokenRule(
+        text="AADSTS700213", meaning="No federated credential of the application matches the token's subject",
+        remedy="No federated credential of the application matches the token's subject: check its configuration",
+    ),
+    TokenRule(
+        text="AADSTS70021", meaning="No federated credential of the application matches the token",
+        remedy="No federated credential of the application matches the token: check issuer, subject and audience",
+    ),
+    TokenRule(
+        text="AADSTS50196", meaning="The identity service saw too many equal requests",
+        remedy="The service saw too many equal requests: wait", transient=True,
+    ),
+    TokenRule(
+        text="AADSTS90033", meaning="The identity service has a passing fault",
+        remedy="The service has a passing fault: wait", transient=True,
+    ),
+    *(
+        TokenRule(
+            text=name, meaning="The identity service cannot answer now", remedy="Wait", transient=True,
+            source="https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1",
+        )
+        for name in _TRANSIENT
+    ),
+)  # fmt: skip
+_BY_TEXT = {rule.text: rule for rule in RULES}
+
+
+def explain(fields: Mapping[str, Any]) -> TokenRule | None:
     """Return what is known about an OAuth2 error response (RFC 6749 section 5.2), or None."""
-    found = re.search(r"AADSTS(\d{4,9})", str(fields.get("error_description", "")))
-    if found and int(found[1]) in CODES:
-        return CODES[int(found[1])]
-    return Known("Wait", transient=True) if fields.get("error") in _TRANSIENT else None
+    found = _CODE.search(str(fields.get("error_description", "")))
+    return _BY_TEXT.get(found[0] if found else "") or _BY_TEXT.get(str(fields.get("error")))

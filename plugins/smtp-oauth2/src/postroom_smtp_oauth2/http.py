@@ -48,7 +48,7 @@ class TokenHttp:
         ca_file: CAs to trust instead of the usual ones. The environment's bundle counts only where this is None.
         connect: Seconds to connect.
         total: Seconds for each answer; a body that drips counts as a whole, headers that drip do not.
-        remedy: What to do about a refusal that is not known.
+        remedy: What to do about a refusal that no rule knows.
         hidden: Secrets that a server must not get into an error by quoting them.
     """
 
@@ -91,13 +91,11 @@ class TokenHttp:
         except requests.exceptions.SSLError:
             raise MailConnectionError(
                 f"{host}: TLS failed, its certificate is not one that we trust",
-                remedy="If you trust this service, set SMTP_OAUTH2_CA_FILE to the PEM file of its CA",
                 stage=STAGE,
             ) from None
         except requests.RequestException as error:
             raise MailConnectionError(
                 f"cannot get a token from {host}: the connection failed ({type(error).__name__})",
-                remedy="Check SMTP_OAUTH2_AUTHORITY, and that this host may reach it",
                 stage=STAGE,
                 transient=True,
             ) from None
@@ -105,7 +103,6 @@ class TokenHttp:
             # Requests says so where a CA file is missing. MSAL would hide a MailConfigError, which is a ValueError.
             raise MailConnectionError(
                 "the CAs for the identity service cannot be read",
-                remedy="Check SMTP_OAUTH2_CA_FILE and REQUESTS_CA_BUNDLE",
                 stage=STAGE,
             ) from None
         text = body.decode("utf-8", "replace")
@@ -140,7 +137,7 @@ class TokenHttp:
         known = aadsts.explain(fields or {})
         if status == 429:
             raise MailRateLimitError(
-                reason, remedy="Wait", stage=STAGE, code=status, transient=True, retry_after=_retry_after(response)
+                reason, stage=STAGE, code=status, transient=True, retry_after=_retry_after(response)
             )
         if status >= 500 or (known is not None and known.transient):
             raise MailUnavailableError(
@@ -149,15 +146,12 @@ class TokenHttp:
         if fields is None and 200 <= status < 300:
             raise MailUnavailableError(
                 f"{host} answered with something that is not a token",
-                remedy="Something on the way may answer in its place: check SMTP_OAUTH2_AUTHORITY and proxies",
                 stage=STAGE,
                 code=status,
                 transient=True,
             )
-        remedy = known.remedy if known is not None else self._remedy
-        if 300 <= status < 400:
-            remedy = "It redirects: set SMTP_OAUTH2_AUTHORITY to where the service is"
-        raise MailAuthError(reason, remedy=remedy, stage=STAGE, code=status)
+        explained = known is not None or 300 <= status < 400
+        raise MailAuthError(reason, remedy=None if explained else self._remedy, stage=STAGE, code=status)
 
     def _words(self, fields: dict[str, Any]) -> str:
         text = str(fields.get("error_description") or fields.get("error") or "")

@@ -5,13 +5,10 @@ from collections.abc import Iterator
 
 from postroom import MailAuthError
 from postroom_smtp.auth import authenticate, offered
-from postroom_smtp.failures import WRONG_LOGIN, Stage
+from postroom_smtp.failures import Stage
 from postroom_smtp.session import Session
 from postroom_smtp_oauth2.sasl import OAuthBearer, XOAuth2
 from postroom_smtp_oauth2.tokens import Token, TokenSource
-
-REFUSED = "The token, or what its application may do, does not suffice: postroom check names what is missing"
-"""What to do about a refused token, where the server says nothing that is known."""
 
 
 class OAuth2Login:
@@ -65,8 +62,6 @@ def _explained(dialogue: XOAuth2 | OAuthBearer) -> Iterator[None]:
     except MailAuthError as error:
         if dialogue.error:
             error.reason = f"{error.reason} ({dialogue.error})"
-        if error.remedy == WRONG_LOGIN:
-            error.remedy = REFUSED
         raise
 
 
@@ -74,7 +69,6 @@ def _mechanism(session: Session) -> type[XOAuth2] | type[OAuthBearer]:
     if not session.encrypted:
         raise MailAuthError(
             f"{session.peer} is not encrypted, so no token is sent",
-            remedy="Set SMTP_USE_TLS=true",
             stage=str(Stage.AUTH),
         )
     names = offered(session)
@@ -86,6 +80,5 @@ def _mechanism(session: Session) -> type[XOAuth2] | type[OAuthBearer]:
         f"{session.peer} offers no login with a token, only {' '.join(names)}"
         if names
         else f"{session.peer} offers no login",
-        remedy="Check SMTP_SERVER, and that the service has OAuth2 switched on; SMTP_AUTH_TYPE=basic uses a password",
         stage=str(Stage.AUTH),
     )

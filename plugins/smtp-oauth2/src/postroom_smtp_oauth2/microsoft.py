@@ -41,9 +41,7 @@ class MicrosoftTokens:
         if not isinstance(value, str) or not value:
             # An error that only MSAL knows, such as a field that it misses. What the service said has been raised.
             self._application = None
-            raise MailAuthError(
-                "the identity service gave no token", remedy="Check SMTP_OAUTH2_AUTHORITY", stage="token"
-            )
+            raise MailAuthError("the identity service gave no token", stage="token")
         return Token(value, asked_at + float(result.get("expires_in") or _SHORT_LIFE))
 
     def _build(self) -> Callable[[], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from postroom import Provider, Transport, hookimpl
 from postroom_smtp.settings import CAPABILITIES, PREFIX
+from postroom_smtp_oauth2.rules import RULES
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
 
 
@@ -15,6 +16,7 @@ def postroom_provider() -> Provider:
         build=build,
         env_prefix=PREFIX,
         capabilities=CAPABILITIES,
+        rules=RULES,
     )
 
 

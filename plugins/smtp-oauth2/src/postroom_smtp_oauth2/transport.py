@@ -1,13 +1,18 @@
 """The transport of `smtp-oauth2`: an `SmtpSender` whose connection test explains a refused token."""
 
+import contextlib
 import logging
 from collections.abc import Iterable, Iterator
 
-from postroom import MailAuthError, MailError, MailMessage, Receipt
+import attrs
+
+from postroom import Address, MailAuthError, MailError, MailMessage, Receipt, Step, Symptom
 from postroom_smtp import microsoft
+from postroom_smtp.failures import Stage
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp_oauth2 import claims
-from postroom_smtp_oauth2.login import REFUSED, OAuth2Login
+from postroom_smtp_oauth2.login import OAuth2Login
+from postroom_smtp_oauth2.rules import REFUSED, RULES
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
 from postroom_smtp_oauth2.tokens import TokenSource
 
@@ -43,12 +48,21 @@ class OAuth2Sender:
             MailSendError: Something else failed.
         """
         _log.info("token: %s", self._claims() or "opaque")
-        try:
+        with self._explained():
             self._smtp.check_connection()
-        except MailAuthError as error:
-            if error.remedy == REFUSED:
-                error.remedy = claims.advice(self._claims(), self._settings.username)
-            raise
+
+    def probe(self, sender: Address | None, recipient: Address | None) -> Iterator[Step]:
+        """Go the way of a message up to its recipient, and look into the token before it is used.
+
+        Raises:
+            MailSendError: The next step failed.
+        """
+        with self._explained():
+            for step in self._smtp.probe(sender, recipient):
+                yield step
+                if step.name == Stage.EHLO:  # what comes next is the login
+                    found = self._claims()
+                    yield Step("token", str(found or "opaque"), attrs.asdict(found) if found else {})
 
     def close(self) -> None:
         """Release connections."""
@@ -56,3 +70,14 @@ class OAuth2Sender:
 
     def _claims(self) -> claims.Claims | None:
         return claims.read(self._source.token().value)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Tell what a refused token lacks, where the server has said nothing that is more exact."""
+        try:
+            yield
+        except MailAuthError as error:
+            known = (rule for rule in RULES if rule.matches(Symptom.of(error)))
+            if error.stage == Stage.AUTH and next(known, None) is REFUSED:
+                error.remedy = claims.advice(self._claims(), self._settings.username)
+            raise

@@ -9,6 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
+import attrs
+
+from postroom import Step
+
+AddressInfo = tuple[Any, Any, int, str, Any]
+"""What `socket.getaddrinfo` gives for one address."""
+
 _LONGEST_LINE = 8192  # octets; RFC 5321 section 4.5.3.1.5 says 512, real servers say more
 _BLOCK = 65536  # octets written under one time-out; RFC 5321 section 4.5.3.2.5 times each block of the body
 
@@ -28,6 +35,21 @@ class Deadline:
         return max(0.0, self._end - time.monotonic())
 
 
+@attrs.frozen
+class Timeouts:
+    """Seconds to wait: for the connection, for the reply to a command, for the reply to the whole message."""
+
+    connect: float = 10.0
+    command: float = 30.0
+    # A server that is slow to say 250 has often accepted, so giving up early makes doubt (RFC 5321 section 4.5.3.2.6).
+    final: float = 120.0
+
+    @classmethod
+    def all(cls, seconds: float) -> Self:
+        """Return the same time for each."""
+        return cls(seconds, seconds, seconds)
+
+
 class Connection:
     """A connected socket. Every method raises `OSError`, of which `TimeoutError` is one, and knows nothing of SMTP.
 
@@ -43,13 +65,9 @@ class Connection:
         self._rest = b""
 
     @classmethod
-    def open(cls, host: str, port: int, timeout: float, deadline: Deadline) -> Self:
-        """Connect to the first of the host's addresses that answers within `timeout` seconds, shared between them.
-
-        Looking the name up is left to the system's resolver, which has time-outs of its own.
-        """
+    def open(cls, found: list[AddressInfo], timeout: float, deadline: Deadline) -> Self:
+        """Connect to the first of a host's addresses that answers within `timeout` seconds, shared between them."""
         until = deadline.after(timeout)
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         failure: OSError = ConnectionError("the name has no address")
         for position, (family, kind, protocol, _, address) in enumerate(found):
             try:
@@ -62,9 +80,20 @@ class Connection:
         raise failure
 
     @property
+    def remote_address(self) -> str:
+        """The server's address on this connection."""
+        return str(self._sock.getpeername()[0])
+
+    @property
     def local_address(self) -> str:
         """Our own address on this connection."""
         return str(self._sock.getsockname()[0])
+
+    @property
+    def tls_step(self) -> Step:
+        """What TLS has agreed on, which is on."""
+        assert isinstance(self._sock, ssl.SSLSocket)  # noqa: S101  who asks has put it on
+        return Step.of_tls(self._sock)
 
     @property
     def tls_session(self) -> ssl.SSLSession | None:
@@ -123,6 +152,11 @@ class Connection:
             raise ConnectionError("the server closed the connection")
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._lines.extend(lines)
+
+
+def resolve(host: str, port: int) -> list[AddressInfo]:
+    """Return the addresses of a host. This is left to the system's resolver, which has time-outs of its own."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def _poll(sock: socket.socket) -> Callable[[int], object] | None:

@@ -1,18 +1,21 @@
 """Opening a session: connect, TLS as the settings say, EHLO, login; each failure with its stage."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from postroom import MailError
 from postroom_smtp import tls
-from postroom_smtp.connection import Connection, Deadline
+from postroom_smtp.connection import AddressInfo, Connection, Deadline, Timeouts, resolve
 from postroom_smtp.failures import Stage, from_exception
 from postroom_smtp.replies import ProtocolError
-from postroom_smtp.session import Session, Timeouts
+from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
 
 Login = Callable[[Session], None]
 """Logs in on a session that is ready for it, or raises `MailAuthError`."""
+
+Found = list[AddressInfo] | Session
+"""What there is after a step: the addresses of the server, and then a session."""
 
 
 class Dialler:
@@ -27,8 +30,7 @@ class Dialler:
         self.peer = f"{settings.server}:{settings.port}"
         self._settings = settings
         self._login = login
-        seconds = settings.timeout
-        self._timeouts = Timeouts() if seconds is None else Timeouts(seconds, seconds, seconds)
+        self._timeouts = Timeouts.all(settings.timeout) if settings.timeout is not None else Timeouts()
         self._contexts: list[ssl.SSLContext] = []
         self._resume: ssl.SSLSession | None = None
 
@@ -38,19 +40,43 @@ class Dialler:
         Raises:
             MailSendError: It cannot be opened; the stage says why.
         """
-        settings, stage = self._settings, Stage.CONNECT
+        steps = self.steps(deadline, self._timeouts)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                session: Session = end.value
+                return session
+
+    def steps(self, deadline: Deadline, timeouts: Timeouts) -> Generator[tuple[Stage, Found], None, Session]:
+        """Open a session, and yield after each step which it was, and what there is now.
+
+        Raises:
+            MailSendError: The next step failed; the stage says why.
+        """
+        settings, stage = self._settings, Stage.DNS
         context = self._context if settings.mode != "none" else None
         session: Session | None = None
         try:
-            connection = Connection.open(settings.server, settings.port, self._timeouts.connect, deadline)
-            session = Session(self.peer, self._timeouts, connection)
+            found = resolve(settings.server, settings.port)
+            yield stage, found
+            stage = Stage.CONNECT
+            session = Session(self.peer, timeouts, Connection.open(found, timeouts.connect, deadline))
+            yield stage, session
             if context is not None and settings.mode == "implicit":
                 session.wrap(context, settings.server, self._resume)
-            session.greet(settings.local_hostname)
+                yield session.stage, session
+            session.greet()
+            yield session.stage, session
+            session.ehlo(settings.local_hostname)
             if context is not None and settings.mode == "starttls":
-                session.start_tls(context, settings.server, settings.local_hostname, self._resume)
+                session.start_tls(context, settings.server, self._resume)
+                yield session.stage, session
+                session.ehlo(settings.local_hostname)
+            yield session.stage, session
             if self._login is not None:
                 self._login(session)
+                yield session.stage, session
             self._resume = session.tls_session
         except BaseException as error:
             if session is not None:

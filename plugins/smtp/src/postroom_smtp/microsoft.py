@@ -5,10 +5,13 @@ https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-im
 https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission
 """
 
-import attrs
+from typing import TYPE_CHECKING
 
-from postroom import MailAuthError, MailQuotaError, MailRateLimitError, MailRejectedError, MailSendError
-from postroom_smtp.replies import Reply
+from postroom import MailAuthError, MailQuotaError, MailRateLimitError, MailRejectedError, Symptom
+from postroom_smtp.reply_rules import ReplyRule
+
+if TYPE_CHECKING:
+    from postroom_smtp.replies import Reply
 
 _CONNECTIONS = 3  # at a time for one mailbox; a fourth is answered with 432
 PASSWORDS_END = (
@@ -24,9 +27,9 @@ _HOSTS = (
     "outlook-dod.office365.us",
     "smtp.partner.outlook.cn",
 )
-_OAUTH2 = "Passwords are off here: install postroom-smtp-oauth2 and set SMTP_AUTH_TYPE=oauth2"
+_OAUTH2 = "Passwords are off here: install postroom-smtp-oauth2 and set {auth_type}=oauth2"
 _SEND_AS = (
-    "Send as the mailbox that logs in (MAIL_DEFAULT_SEND_FROM), or run: "
+    "Send as the mailbox that logs in ({default_from}), or run: "
     "Add-RecipientPermission SENDER -Trustee LOGIN -AccessRights SendAs"
 )
 _SLOW_DOWN = (
@@ -34,68 +37,106 @@ _SLOW_DOWN = (
 )
 
 
-@attrs.frozen
-class Rule:
-    """A reply that is known: all that is given must match."""
+_DISABLED = "https://aka.ms/smtp_auth_disabled"
+_SUBMISSION = (
+    "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission"
+)
+_RETIRED = (
+    "https://techcommunity.microsoft.com/blog/exchange/"
+    "exchange-online-to-retire-basic-auth-for-client-submission-smtp-auth/4114750"
+)
+_NDR = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/"
+_LIMITS = (
+    "https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/"
+    "exchange-online-limits#sending-limits"
+)
 
-    remedy: str
-    kind: type[MailSendError]
-    code: int
-    enhanced_code: str | None = None
-    text: str = ""
-    transient: bool = False
-
-    def matches(self, reply: Reply) -> bool:
-        """Return True if this is the reply."""
-        return (
-            reply.code == self.code
-            and self.enhanced_code in (None, reply.enhanced_code)
-            and self.text.lower() in " ".join(reply.lines).lower()
-        )
-
-
-_RULES = (
-    Rule(
-        "Switch it on for the tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false, or for the "
+RULES = (
+    ReplyRule(
+        meaning="SMTP AUTH is switched off for the tenant",
+        remedy="Switch it on for the tenant: Set-TransportConfig -SmtpClientAuthenticationDisabled $false, or for the "
         "mailbox: Set-CASMailbox -Identity MAILBOX -SmtpClientAuthenticationDisabled $false; it takes up to 30 minutes",
-        MailAuthError, 535, "5.7.139", "SmtpClientAuthentication is disabled for the Tenant",
+        source=_DISABLED, kind=MailAuthError,
+        code="535", enhanced_code="5.7.139", text="SmtpClientAuthentication is disabled for the Tenant",
     ),
-    Rule(
-        "Switch it on for the mailbox: Set-CASMailbox -Identity MAILBOX -SmtpClientAuthenticationDisabled $false; "
-        "it takes up to 30 minutes",
-        MailAuthError, 535, "5.7.139", "SmtpClientAuthentication is disabled for the Mailbox",
+    ReplyRule(
+        meaning="SMTP AUTH is switched off for the mailbox",
+        remedy="Switch it on for the mailbox: Set-CASMailbox -Identity MAILBOX "
+        "-SmtpClientAuthenticationDisabled $false; it takes up to 30 minutes",
+        source=_DISABLED, kind=MailAuthError,
+        code="535", enhanced_code="5.7.139", text="SmtpClientAuthentication is disabled for the Mailbox",
     ),
-    Rule(
-        "The tenant's security defaults forbid SMTP AUTH: replace them by conditional access that allows it",
-        MailAuthError, 535, "5.7.139", "security defaults policy",
+    ReplyRule(
+        meaning="The security defaults of the tenant forbid SMTP AUTH",
+        remedy="The tenant's security defaults forbid SMTP AUTH: replace them by conditional access that allows it",
+        source="https://learn.microsoft.com/entra/fundamentals/security-defaults", kind=MailAuthError,
+        code="535", enhanced_code="5.7.139", text="security defaults policy",
     ),
-    Rule(
-        "A conditional access policy or the mailbox forbids it: ask for an exception, and run "
+    ReplyRule(
+        meaning="A conditional access policy, or the mailbox, forbids SMTP AUTH",
+        remedy="A conditional access policy or the mailbox forbids it: ask for an exception, and run "
         "Set-CASMailbox -Identity MAILBOX -SmtpClientAuthenticationDisabled $false",
-        MailAuthError, 535, "5.7.139", "did not meet the criteria",
+        source=_DISABLED, kind=MailAuthError,
+        code="535", enhanced_code="5.7.139", text="did not meet the criteria",
     ),
-    Rule(_OAUTH2, MailAuthError, 535, "5.7.139", "basic authentication is disabled"),
-    Rule("Check SMTP_USERNAME and SMTP_PASSWORD", MailAuthError, 535, "5.7.139", "credentials were incorrect"),
-    Rule(_OAUTH2, MailAuthError, 550, "5.7.30"),
-    Rule(
-        "Log in, on port 587 with STARTTLS: set SMTP_USERNAME and how to log in, SMTP_USE_TLS=true and "
-        "SMTP_OPPORTUNISTIC_TLS=true",
-        MailAuthError, 530, "5.7.57",
+    ReplyRule(
+        meaning="Passwords are switched off here", remedy=_OAUTH2,
+        source=_RETIRED, kind=MailAuthError,
+        code="535", enhanced_code="5.7.139", text="basic authentication is disabled",
     ),
-    Rule(_SEND_AS, MailRejectedError, 550, "5.7.60"),
-    Rule(_SEND_AS, MailRejectedError, 554, "5.2.252"),
-    Rule(_SEND_AS, MailRejectedError, 554, "5.2.0", "SendAsDenied"),
-    Rule(
-        "The mailbox has sent to 10000 recipients within 24 hours: wait a day, or use a service for bulk mail",
-        MailQuotaError, 554, "5.2.0", "SubmissionQuotaExceeded", transient=True,
+    ReplyRule(
+        meaning="Microsoft takes no passwords any more", remedy=_OAUTH2,
+        source=_RETIRED, kind=MailAuthError,
+        code="550", enhanced_code="5.7.30",
     ),
-    Rule("The mailbox that sends is full: empty its Sent Items", MailQuotaError, 554, "5.2.2", "QuotaExceeded"),
-    Rule(
-        "A High Volume Email account sends inside the organisation only: use another for outside recipients",
-        MailRejectedError, 550, "5.5.105",
+    ReplyRule(
+        meaning="Nobody has logged in: there is no login set, or the port does not offer one",
+        remedy="Log in, on port 587 with STARTTLS: set {username} and how to log in, {use_tls}=true and "
+        "{opportunistic_tls}=true",
+        source=_SUBMISSION, kind=MailAuthError,
+        code="530", enhanced_code="5.7.57",
     ),
-    Rule(_SLOW_DOWN, MailRateLimitError, 432, "4.3.2", transient=True),
+    ReplyRule(
+        meaning="The mailbox that logs in may not send as this sender", remedy=_SEND_AS,
+        source=f"{_NDR}fix-error-code-550-5-7-60-in-exchange-online", kind=MailRejectedError,
+        code="550", enhanced_code="5.7.60",
+    ),
+    ReplyRule(
+        meaning="The mailbox that logs in may not send as this sender", remedy=_SEND_AS,
+        source=_SUBMISSION, kind=MailRejectedError,
+        code="554", enhanced_code="5.2.252",
+    ),
+    ReplyRule(
+        meaning="The mailbox that logs in may not send as this sender", remedy=_SEND_AS,
+        source=_SUBMISSION, kind=MailRejectedError,
+        code="554", enhanced_code="5.2.0", text="SendAsDeniedException",
+    ),
+    ReplyRule(
+        meaning="The mailbox has used up its 10000 recipients for 24 hours",
+        remedy="The mailbox has sent to 10000 recipients within 24 hours: wait a day, or use a service for bulk mail",
+        source=_LIMITS, kind=MailQuotaError, transient=True,
+        code="554", enhanced_code="5.2.0", text="SubmissionQuotaExceededException",
+    ),
+    ReplyRule(
+        meaning="The mailbox that sends is full",
+        remedy="The mailbox that sends is full: empty its Sent Items",
+        source=_LIMITS, kind=MailQuotaError,
+        code="554", enhanced_code="5.2.2", text="QuotaExceededException",
+    ),
+    ReplyRule(
+        meaning="A High Volume Email account sends inside the organisation only",
+        remedy="A High Volume Email account sends inside the organisation only: use another for outside recipients",
+        source="https://learn.microsoft.com/exchange/mail-flow-best-practices/high-volume-mails-m365",
+        kind=MailRejectedError,
+        code="550", enhanced_code="5.5.105",
+    ),
+    ReplyRule(
+        meaning="Too many connections or messages at a time for one mailbox", remedy=_SLOW_DOWN,
+        source=_LIMITS, kind=MailRateLimitError, transient=True,
+        code="432", enhanced_code="4.3.2",
+    ),
 )  # fmt: skip
+"""Register them before the general ones of SMTP."""
 
 
 def is_microsoft(server: str) -> bool:
@@ -108,6 +149,7 @@ def connections(server: str) -> int | None:
     return _CONNECTIONS if is_microsoft(server) else None
 
 
-def explain(reply: Reply) -> Rule | None:
+def explain(reply: "Reply") -> ReplyRule | None:
     """Return the rule for a reply that Exchange Online is known for, or None."""
-    return next((rule for rule in _RULES if rule.matches(reply)), None)
+    symptom = Symptom(text=" ".join(reply.lines), code=reply.code, enhanced_code=reply.enhanced_code)
+    return next((rule for rule in RULES if rule.matches(symptom)), None)

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from postroom import MailError, MailMessage, MailSendError, MailTimeoutError, Receipt
+from postroom import Address, MailError, MailMessage, MailTimeoutError, Receipt, Step
 from postroom_smtp.connection import Deadline
 from postroom_smtp.dial import Dialler, Login
 from postroom_smtp.failures import Stage
 from postroom_smtp.job import Job
 from postroom_smtp.pool import Pool
+from postroom_smtp.probing import probe
 from postroom_smtp.replies import ProtocolError
 from postroom_smtp.session import Session
-from postroom_smtp.settings import PREFIX, SmtpSettings
+from postroom_smtp.settings import SmtpSettings
 from postroom_smtp.stream import Stream
 
 
@@ -22,7 +23,6 @@ class SmtpSender:
         provider: Name of the provider, for receipts.
         login: How to log in; None does not.
         connections: How many connections at a time the server takes at most; None: as many as `pool_size` says.
-        prefix: What the provider's variables begin with; errors name them.
     """
 
     def __init__(
@@ -31,11 +31,9 @@ class SmtpSender:
         provider: str,
         login: Login | None = None,
         connections: int | None = None,
-        prefix: str = PREFIX,
     ) -> None:
         self._settings = settings
         self._provider = provider
-        self._prefix = prefix
         self._dialler = Dialler(settings, login)
         self._peer = self._dialler.peer
         self._size = min(settings.pool_size, connections or settings.pool_size)
@@ -56,7 +54,7 @@ class SmtpSender:
         while job.result is None:
             self._attempt(job, self._take(deadline, new=job.attempts > 0))
         if isinstance(job.result, MailError):
-            raise self._told(job.result)
+            raise job.result
         return job.result
 
     def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
@@ -67,8 +65,7 @@ class SmtpSender:
             take=lambda new: self._take(Deadline(seconds), new=new),
             renew=lambda session: session.begin(Deadline(seconds)),
         )
-        for result in stream.run(map(self._job, messages)):
-            yield self._told(result) if isinstance(result, MailError) else result
+        return stream.run(map(self._job, messages))
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""
@@ -82,15 +79,17 @@ class SmtpSender:
         """
         self._pool.give(self._take(Deadline(self._settings.deadline), new=True))
 
+    def probe(self, sender: Address | None, recipient: Address | None) -> Iterator[Step]:
+        """Go the way of a message up to its recipient, over a connection of its own, and send nothing.
+
+        Raises:
+            MailSendError: The next step failed.
+        """
+        return probe(self._dialler, self._settings, sender, recipient)
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
-
-    def _told(self, error: MailError) -> MailError:
-        """Return the error; its advice names the variables of this provider."""
-        if isinstance(error, MailSendError) and error.remedy:
-            error.remedy = error.remedy.replace(PREFIX, self._prefix)
-        return error
 
     def _job(self, message: MailMessage) -> Job:
         return Job(message, self._provider, self._settings.mode)
@@ -110,13 +109,11 @@ class SmtpSender:
     def _take(self, deadline: Deadline, *, new: bool) -> Session:
         try:
             session = self._pool.take(deadline, new=new)
-        except MailError as error:  # first: MailTimeoutError is a TimeoutError
-            self._told(error)
+        except MailError:  # first: MailTimeoutError is a TimeoutError
             raise
         except TimeoutError:
             raise MailTimeoutError(
-                f"no connection to {self._peer} became free in time",
-                remedy=f"It takes {self._size} at a time: send less at once, or set {self._prefix}POOL_SIZE",
+                f"none of {self._size} connections to {self._peer} became free in time",
                 stage=str(Stage.CONNECT),
                 transient=True,
             ) from None

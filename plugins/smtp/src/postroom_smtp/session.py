@@ -6,27 +6,15 @@ import re
 import ssl
 import time
 
-import attrs
-
-from postroom import MailConnectionError
+from postroom import MailConnectionError, Step
 from postroom_smtp import names
-from postroom_smtp.connection import Connection, Deadline
+from postroom_smtp.connection import Connection, Deadline, Timeouts
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import ProtocolError, Reply, clean, read_reply
 
 _log = logging.getLogger("postroom.smtp.session")
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
 _NO_EHLO = (500, 502, 504)  # RFC 5321 section 3.2: such a server may still know HELO
-
-
-@attrs.frozen
-class Timeouts:
-    """Seconds to wait: for the connection, for the reply to a command, for the reply to the whole message."""
-
-    connect: float = 10.0
-    command: float = 30.0
-    # A server that is slow to say 250 has often accepted, so giving up early makes doubt (RFC 5321 section 4.5.3.2.6).
-    final: float = 120.0
 
 
 class Session:
@@ -39,6 +27,7 @@ class Session:
         self.peer = peer
         self.timeouts = timeouts
         self.stage = Stage.GREETING
+        self.greeting: Reply | None = None
         self.extensions: dict[str, str] = {}
         """What the last EHLO offered, by keyword in capitals."""
         self.messages = 0
@@ -60,6 +49,16 @@ class Session:
         return self._connection.encrypted
 
     @property
+    def address(self) -> str:
+        """The server's address."""
+        return self._connection.remote_address
+
+    @property
+    def tls_step(self) -> Step:
+        """What TLS, which is on, has agreed on."""
+        return self._connection.tls_step
+
+    @property
     def tls_session(self) -> ssl.SSLSession | None:
         """What a later session may resume."""
         return self._connection.tls_session
@@ -78,16 +77,15 @@ class Session:
         """Give the session to a send that must be over by `deadline`."""
         self._connection.deadline = deadline
 
-    def greet(self, local_hostname: str | None) -> None:
-        """Read the greeting and introduce ourselves.
+    def greet(self) -> None:
+        """Read the greeting.
 
         Raises:
             MailSendError: The server does not want us.
         """
-        reply = self.read(Stage.GREETING)
-        if not reply.positive:
-            raise from_reply(reply, Stage.GREETING, self.peer)
-        self.ehlo(local_hostname)
+        self.greeting = self.read(Stage.GREETING)
+        if not self.greeting.positive:
+            raise from_reply(self.greeting, Stage.GREETING, self.peer)
 
     def ehlo(self, local_hostname: str | None) -> None:
         """Say EHLO and keep what the server offers; what it offered before is forgotten.
@@ -108,14 +106,8 @@ class Session:
             known = self.extensions.get(keyword.upper(), "")
             self.extensions[keyword.upper()] = f"{known} {parameters}".strip()
 
-    def start_tls(
-        self,
-        context: ssl.SSLContext,
-        hostname: str,
-        local_hostname: str | None,
-        resume: ssl.SSLSession | None = None,
-    ) -> None:
-        """Switch to TLS and say EHLO again, or fail: a session never goes on in plain text.
+    def start_tls(self, context: ssl.SSLContext, hostname: str, resume: ssl.SSLSession | None = None) -> None:
+        """Switch to TLS, or fail: a session never goes on in plain text. What the server offered before is forgotten.
 
         Raises:
             MailSendError: The server does not offer STARTTLS, or refuses it.
@@ -124,7 +116,6 @@ class Session:
         if "STARTTLS" not in self.extensions:
             raise MailConnectionError(
                 f"{self.peer} does not offer STARTTLS",
-                remedy="Nothing was sent in plain text. Use a port with TLS; only SMTP_TLS_MODE=none goes without",
                 stage=str(Stage.STARTTLS),
             )
         reply = self.command(Stage.STARTTLS, "STARTTLS")
@@ -133,7 +124,7 @@ class Session:
         if self._connection.has_input():
             raise ProtocolError("text follows the reply to STARTTLS, perhaps injected")
         self.wrap(context, hostname, resume)
-        self.ehlo(local_hostname)
+        self.extensions = {}
 
     def wrap(self, context: ssl.SSLContext, hostname: str, resume: ssl.SSLSession | None = None) -> None:
         """Do the TLS handshake."""

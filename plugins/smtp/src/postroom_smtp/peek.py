@@ -1,0 +1,78 @@
+"""A look at what answers on a port that does not speak SMTP as the settings say: TLS, plain SMTP, a web server."""
+
+import contextlib
+import socket
+import ssl
+from typing import Literal
+
+Answer = Literal[
+    "it begins with TLS",
+    "it speaks SMTP in plain text",
+    "it speaks HTTP, not SMTP",
+    "it speaks IMAP, not SMTP",
+    "it speaks POP3, not SMTP",
+    "it speaks SSH, not SMTP",
+    "it speaks something else, not SMTP",
+    "it says nothing to anybody",
+]
+
+_WAIT = 2.0  # seconds for each thing that is waited for; there are four of them at most
+_QUESTION = b"EHLO postroom.invalid\r\n\r\n"  # to a web server, it is a bad request with its end
+_BEGINNINGS: tuple[tuple[bytes, Answer], ...] = (
+    (b"\x15\x03", "it begins with TLS"),  # an alert, RFC 8446 section 5.1
+    (b"\x16\x03", "it begins with TLS"),
+    (b"HTTP/", "it speaks HTTP, not SMTP"),
+    (b"* ", "it speaks IMAP, not SMTP"),
+    (b"+OK", "it speaks POP3, not SMTP"),
+    (b"SSH-", "it speaks SSH, not SMTP"),
+)
+
+
+def peek(host: str, port: int) -> Answer:
+    """Return what answers. It connects anew, says nothing that is of any worth, and never raises."""
+    first = _in_plain_text(host, port, None)
+    if first:
+        return _named(first)
+    within = _in_tls(host, port)
+    if within is not None:
+        return "it speaks HTTP, not SMTP" if within.startswith(b"HTTP/") else "it begins with TLS"
+    return _named(_in_plain_text(host, port, _QUESTION))
+
+
+def _named(first: bytes) -> Answer:
+    if not first:
+        return "it says nothing to anybody"
+    if first[:3].isdigit() and first[3:4] in (b" ", b"-", b"\r"):
+        return "it speaks SMTP in plain text"
+    for beginning, name in _BEGINNINGS:
+        if first.startswith(beginning):
+            return name
+    return "it speaks something else, not SMTP"
+
+
+def _in_plain_text(host: str, port: int, question: bytes | None) -> bytes:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), _WAIT) as sock:
+        if question:
+            sock.sendall(question)
+        return sock.recv(64)
+    return b""
+
+
+def _in_tls(host: str, port: int) -> bytes | None:
+    """Return what is said within TLS, unasked or asked; None if there is no TLS. Nobody's name is verified here."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), _WAIT) as sock,
+            context.wrap_socket(sock, server_hostname=host) as within,
+        ):
+            within.settimeout(_WAIT / 2)
+            with contextlib.suppress(OSError):
+                return within.recv(64)
+            with contextlib.suppress(OSError):
+                within.sendall(_QUESTION)
+                return within.recv(64)
+            return b""
+    except OSError:
+        return None

@@ -1,0 +1,93 @@
+"""The way of a message to a server, step by step, up to the recipient; nothing is sent."""
+
+from collections.abc import Generator, Iterator
+
+from postroom import Address, MailConnectionError, MailSendError, MailTimeoutError, Step
+from postroom_smtp.connection import Deadline, Timeouts
+from postroom_smtp.dial import Dialler, Found
+from postroom_smtp.failures import Stage, from_exception, from_reply
+from postroom_smtp.peek import peek
+from postroom_smtp.replies import ProtocolError
+from postroom_smtp.session import Session
+from postroom_smtp.settings import SmtpSettings
+
+_STEP = 8.0  # seconds; a greeting may be held back for six, to see who does not wait for it
+_WHOLE = 18.0  # seconds; a look at what answers instead comes on top
+_PUZZLING = (Stage.TLS, Stage.GREETING, Stage.EHLO)
+
+
+def probe(
+    dialler: Dialler, settings: SmtpSettings, sender: Address | None, recipient: Address | None
+) -> Iterator[Step]:
+    """Go the way of a message, and yield each step when it is done.
+
+    Args:
+        dialler: Opens the session.
+        settings: Where the server is.
+        sender: Whom to name in MAIL; None stops before.
+        recipient: Whom to name in RCPT; None stops before.
+
+    Raises:
+        MailSendError: The next step failed. Where something else than SMTP may have answered, its text says what did.
+    """
+    session = yield from _open(dialler, settings)
+    try:
+        yield from _ask(session, settings, sender, recipient)
+    finally:
+        session.quit()
+        session.close()
+
+
+def _open(dialler: Dialler, settings: SmtpSettings) -> Generator[Step, None, Session]:
+    most = min(settings.timeout or _STEP, _STEP)
+    steps = dialler.steps(Deadline(_WHOLE), Timeouts.all(most))
+    try:
+        while True:
+            try:
+                stage, found = next(steps)
+            except StopIteration as end:
+                session: Session = end.value
+                return session
+            yield _step(stage, found, settings)
+    except (MailConnectionError, MailTimeoutError) as error:
+        if error.stage in _PUZZLING and "certificate" not in error.reason:
+            error.reason += f"; {peek(settings.server, settings.port)}"
+        raise
+
+
+def _step(stage: Stage, found: Found, settings: SmtpSettings) -> Step:
+    if not isinstance(found, Session):
+        addresses = [*dict.fromkeys(str(each[4][0]) for each in found)]
+        return Step(stage, f"{settings.server} is {', '.join(addresses[:4])}", {"addresses": addresses})
+    if stage is Stage.CONNECT:
+        return Step(stage, f"connected to {found.address}, port {settings.port}", {"address": found.address})
+    if stage is Stage.TLS:
+        return found.tls_step
+    if stage is Stage.GREETING and found.greeting is not None:
+        return Step(stage, str(found.greeting), {"reply": str(found.greeting)})
+    if stage is Stage.AUTH:
+        return Step(stage, f"logged in as {settings.username}", {"username": settings.username})
+    offer = found.extensions
+    size = int(offer["SIZE"]) if offer.get("SIZE", "").isdecimal() and len(offer["SIZE"]) < 20 else None
+    limit = f"; messages up to {size / 1_048_576:.0f} MiB" if size else ""
+    return Step(stage, f"offers {', '.join(offer) or 'no extension'}{limit}", {"extensions": dict(offer), "size": size})
+
+
+def _ask(session: Session, settings: SmtpSettings, sender: Address | None, recipient: Address | None) -> Iterator[Step]:
+    try:
+        if sender is not None and sender.spec.isascii():
+            yield _told(session, Stage.MAIL, f"MAIL FROM:<{sender.spec}>", f"mail from {sender.spec} is accepted")
+            if recipient is not None and recipient.spec.isascii():
+                yield _told(session, Stage.RCPT, f"RCPT TO:<{recipient.spec}>", f"mail to {recipient.spec} is accepted")
+            session.command(Stage.RCPT, "RSET")
+    except MailSendError:
+        raise  # MailTimeoutError is an OSError
+    except (OSError, ProtocolError) as error:
+        raise from_exception(error, session.stage, session.peer, settings.mode, None) from error
+
+
+def _told(session: Session, stage: Stage, command: str, said: str) -> Step:
+    reply = session.command(stage, command)
+    if not reply.positive:
+        raise from_reply(reply, stage, session.peer)
+    return Step(stage, said, {"reply": str(reply)})

@@ -29,6 +29,7 @@ FILES = {
     "tests/test_contract.py",
     "tests/test_mail_bird.py",
 }
+HTTP_FILES = {"src/postroom_mail_bird/payload.py", "src/postroom_mail_bird/rules.py"}
 
 
 def generated(run: Run, folder: Path, name: str, *options: str) -> Path:
@@ -66,7 +67,7 @@ def test_what_is_written_is_said(run: Run, tmp_path: Path, monkeypatch: pytest.M
     assert (result.exit_code, result.stderr) == (0, "")
     *lines, first, second, third = result.stdout.splitlines()
     written = [line.removeprefix("written     postroom-mail-bird/") for line in lines]
-    assert {*written} == files(tmp_path / "postroom-mail-bird") == FILES | {"src/postroom_mail_bird/payload.py"}
+    assert {*written} == files(tmp_path / "postroom-mail-bird") == FILES | HTTP_FILES
     assert first == "next        cd postroom-mail-bird"
     assert [second.strip(), third.strip()] == ["pip install --editable . --group dev", "pytest"]
 

@@ -144,8 +144,8 @@ def test_a_refused_message_is_exit_1_with_the_remedy(run: Run, configure: Config
     result = run(*SEND)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        f"error: smtp-basic: 127.0.0.1:{server.port} refused the sender: 550 5.7.1 not you. Check the sender: "
-        "this server may want the address that logs in (MAIL_DEFAULT_SEND_FROM)\n"
+        f"error: smtp-basic: 127.0.0.1:{server.port} refused the sender: 550 5.7.1 not you. Set MAIL_DEFAULT_SEND_FROM "
+        "to a sender that the server takes, such as the address that logs in (SMTP_USERNAME)\n"
     )
 
 

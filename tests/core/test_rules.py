@@ -51,7 +51,7 @@ SEEN = Symptom(
 def test_a_rule_holds_if_every_condition_does(conditions: dict[str, str], holds: bool) -> None:
     """Words are whole words, and an `x` stands for a digit of a code, or a number of an enhanced one."""
     assert rule(**conditions).matches(SEEN) is holds
-    assert (rule(**conditions).likeness(SEEN) == len(conditions)) is holds
+    assert (rule(**conditions).likeness(SEEN) > 0) is holds
 
 
 def test_a_rule_needs_a_condition() -> None:
@@ -80,10 +80,11 @@ def test_the_enhanced_code_says_whether_it_may_pass(
 @pytest.mark.parametrize(
     ("conditions", "likeness"),
     [
-        ({"code": "535"}, 1),
-        ({"code": "535", "enhanced_code": "5.7.139"}, 1),
-        ({"code": "535", "text": "whatever"}, 1),
-        ({"code": "535", "stage": "auth", "host": "mail.example.com"}, 1),
+        ({"code": "5xx"}, 1),
+        ({"code": "535"}, 2),
+        ({"code": "535", "enhanced_code": "5.7.139"}, 2),
+        ({"code": "535", "text": "whatever"}, 2),
+        ({"code": "535", "stage": "auth", "host": "mail.example.com"}, 2),
         ({"stage": "auth"}, 0),
         ({"code": "530"}, 0),
         ({"code": "530", "stage": "auth"}, 0),
@@ -92,7 +93,7 @@ def test_the_enhanced_code_says_whether_it_may_pass(
 def test_what_nobody_knows_contradicts_nothing(conditions: dict[str, str], likeness: int) -> None:
     """Whoever looks a bare code up finds each rule that may be meant, and no rule that certainly is not."""
     assert rule(**conditions).likeness(Symptom(code=535)) == likeness
-    assert rule(**conditions).matches(Symptom(code=535)) is (conditions == {"code": "535"})
+    assert rule(**conditions).matches(Symptom(code=535)) is (conditions.keys() == {"code"} and likeness > 0)
 
 
 def test_the_first_rule_that_holds_counts() -> None:

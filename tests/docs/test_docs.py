@@ -1,12 +1,16 @@
 """The docs tell the truth: their code and commands run, and the settings and classes that they name exist."""
 
+import json
+import logging
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
 
+import attrs
 import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
@@ -15,6 +19,7 @@ import postroom
 from postroom import (
     Capability,
     MailMessage,
+    MailRecipientsError,
     MailSenderFactory,
     MailSendError,
     Outcome,
@@ -22,6 +27,8 @@ from postroom import (
     SettingInfo,
     describe,
 )
+from postroom_cli.doctor import Report
+from postroom_cli.doctor.verdict import as_data
 from postroom_smtp import microsoft
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import Reply
@@ -41,7 +48,18 @@ PAGES = [
     *sorted((ROOT / "plugins").glob("*/README.md")),
 ]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+DOCTOR = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
 MICROSOFT = (ROOT / "docs" / "microsoft365.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Take back what the example on logging does, which runs in this process."""
+    logger = logging.getLogger("postroom")
+    level, handlers = logger.level, [*logger.handlers]
+    yield
+    logger.setLevel(level)
+    logger.handlers = handlers
 
 
 def settings_of(name: str) -> list[SettingInfo]:
@@ -200,7 +218,7 @@ def test_every_code_of_the_identity_service_is_explained() -> None:
     """The page on Microsoft 365 has a row for each known code, with the variables of its remedy, and no other."""
     rows = dict(re.findall(r"^\| `AADSTS(\d+)` \| (.*) \|$", MICROSOFT, re.MULTILINE))
     known = {
-        rule.text[6:]: rule.named(smtp_oauth2.postroom_provider().variables)
+        (rule.text or "")[6:]: rule.named(smtp_oauth2.postroom_provider().variables)
         for rule in AADSTS
         if "AADSTS" in (rule.text or "")
     }
@@ -233,6 +251,43 @@ def test_every_error_is_explained() -> None:
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     explained = {*re.findall(r"^\| ` ?(\w+Error)`", page, re.MULTILINE)}
     assert explained == {name for name in postroom.__all__ if name.endswith("Error")}
+
+
+def test_every_key_of_the_report_is_explained() -> None:
+    """The page on doctor has a row for each key of the JSON, in its order; the example has the same."""
+    parts = {name: get_args(hint)[0] for name, hint in get_type_hints(Report).items() if get_origin(hint) is list}
+    assert [*parts] == ["settings", "warnings", "steps"]
+    keys = ["schema", "ok"]
+    for field in attrs.fields(Report):
+        part = parts.get(field.name)
+        keys += [field.name, *(f"{field.name}[].{each.name}" for each in (attrs.fields(part) if part else ()))]
+        if field.name == "error":
+            keys += [f"error.{key}" for key in as_data(MailRecipientsError("-", refused={}))]
+    (section,) = re.findall(r"^## JSON$(.*?)^## ", DOCTOR, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^\| `([\w.\[\]]+)` \|", section, re.MULTILINE) == keys
+    (example,) = re.findall(r"^```json$(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    report = json.loads(example)
+    assert [*report] == [key for key in keys if key.isidentifier()]
+    assert {f"error.{key}" for key in report["error"]} == {key for key in keys if "error." in key} - {"error.refused"}
+    for name, part in parts.items():
+        assert all([*each] == [field.name for field in attrs.fields(part)] for each in report[name])
+
+
+def test_the_first_lines_of_doctor_are_what_it_says() -> None:
+    """What the page has as the first line after a failed step is the meaning of a rule."""
+    registry = ProviderRegistry()
+    meanings = {rule.meaning for name in PAGE_OF for rule in registry.provider(name, {}).rules}
+    lines = re.findall(r"`failed (\w+): ([^`]+)`", DOCTOR)
+    steps = [said for step, said in lines if step not in ("configuration", "provider")]
+    assert len(steps) > 10
+    assert [said for said in steps if said not in meanings] == []
+
+
+def test_what_explain_prints_is_what_the_page_says() -> None:
+    """The page on doctor shows the answer of `postroom explain` as it is."""
+    command = [sys.executable, "-m", "postroom_cli", "explain", "AADSTS7000215"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert f"```text\n{done.stdout}```" in DOCTOR
 
 
 def test_every_logger_is_listed() -> None:

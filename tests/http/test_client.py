@@ -18,11 +18,21 @@ from typing import Any
 import attrs
 import pytest
 
-from postroom import MailConnectionError, MailMessage, MailSenderFactory, MailSendError, Outcome, Secret, setting
+from postroom import (
+    MailConnectionError,
+    MailMessage,
+    MailSenderFactory,
+    MailSendError,
+    Outcome,
+    Provider,
+    Secret,
+    setting,
+)
 from postroom_http import client as client_module
 from postroom_http import failures
 from postroom_http.client import HttpClient
 from postroom_http.failures import Lost
+from postroom_http.rules import rules
 from postroom_http.settings import HttpSettings
 from postroom_testing import Certificates
 from postroom_testing.http import Close, Drip, Early, HttpServer, Raw, Reply, Request, Truncate
@@ -39,19 +49,25 @@ class Settings(HttpSettings):
     api_key: Secret = attrs.field(default=Secret(KEY), metadata=setting("key", secret=True))
 
 
+PROVIDER = Provider("test", Settings, HttpClient, rules=rules())
+
+
 @contextlib.contextmanager
 def client(url: str, **more: Any) -> Iterator[HttpClient]:
     """Open a client, and close it."""
     options = {name: more.pop(name) for name in ("header", "scheme") if name in more}
-    with contextlib.closing(HttpClient(Settings(api_url=url, **{"timeout": 5.0, **more}), "TEST_", **options)) as made:
+    with contextlib.closing(HttpClient(Settings(api_url=url, **{"timeout": 5.0, **more}), **options)) as made:
         yield made
 
 
 def error_of(call: Callable[[], object]) -> MailSendError:
-    """Return what the call raises."""
+    """Return what the call raises, with what to do, as core leaves it to the rules."""
     with pytest.raises(MailSendError) as caught:
         call()
-    return caught.value
+    error = caught.value
+    if error.remedy is None and (rule := PROVIDER.diagnose(error)) is not None:
+        error.remedy = rule.remedy
+    return error
 
 
 @pytest.fixture(autouse=True)
@@ -473,24 +489,30 @@ def test_no_proxy_is_respected(
 
 
 @pytest.mark.parametrize(
-    ("refusal", "transient"),
+    ("refusal", "transient", "remedy"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", False),
-        (b"HTTP/1.1 403 Forbidden\r\n\r\n", False),
-        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", True),
+        (
+            *(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", False),
+            "Set HTTPS_PROXY to http://user:password@host:port",
+        ),
+        (
+            *(b"HTTP/1.1 403 Forbidden\r\n\r\n", False),
+            "Have the service allowed at the proxy, or name its host in NO_PROXY",
+        ),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", True, "Check HTTPS_PROXY"),
     ],
     ids=["407", "403", "503"],
 )
-def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch, refusal: bytes, transient: bool) -> None:
+def test_a_proxy_that_refuses_is_named(
+    monkeypatch: pytest.MonkeyPatch, refusal: bytes, transient: bool, remedy: str
+) -> None:
     """What a proxy does not let through was not sent, and its own answer is quoted."""
     with proxy(refusal) as between:
         monkeypatch.setenv("HTTPS_PROXY", between.url.replace("//", "//user:proxypass@"))
         with client("https://127.0.0.1:1") as http:
             error = error_of(lambda: http.post("/", {}, if_lost=LOST))
     words = refusal.decode().split("\r\n")[0].removeprefix("HTTP/1.1 ")
-    assert str(error) == (
-        f"cannot reach the proxy to 127.0.0.1:1: Tunnel connection failed: {words}. Check HTTPS_PROXY"
-    )
+    assert str(error) == f"cannot reach the proxy to 127.0.0.1:1: Tunnel connection failed: {words}. {remedy}"
     assert (type(error), error.outcome, error.transient) == (MailConnectionError, Outcome.NOT_SENT, transient)
     assert "proxypass" not in str(error)
 

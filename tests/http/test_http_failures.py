@@ -26,12 +26,14 @@ from postroom import (
     MailTimeoutError,
     MailUnavailableError,
     Outcome,
+    Provider,
     Secret,
     setting,
 )
 from postroom_http.answer import Answer
 from postroom_http.client import HttpClient
-from postroom_http.failures import Lost, Peer, Rule, from_answer, seconds
+from postroom_http.failures import Lost, Peer, from_answer, seconds
+from postroom_http.rules import AnswerRule, rules
 from postroom_http.settings import HttpSettings
 from postroom_testing import Certificates
 from postroom_testing.http import Close, Drip, Early, HttpServer, Raw, Reply, Reset, Silence, Step
@@ -39,7 +41,7 @@ from postroom_testing.http import Close, Drip, Early, HttpServer, Raw, Reply, Re
 KEY = "key_s3cr3t"
 LOST = Lost("Look before you send it again")
 SAFE = Lost("Send it again", safe_to_retry=True)
-PEER = Peer("api.example.com", "TEST_", Secret(KEY), "TEST_API_KEY")
+PEER = Peer("api.example.com", Secret(KEY))
 QUICK = 0.3  # seconds until something that does not come is given up
 LARGE = {"file": "x" * 16_000_000}  # more than the buffers of two sockets hold
 
@@ -51,15 +53,25 @@ class Settings(HttpSettings):
     api_key: Secret = attrs.field(default=Secret(KEY), metadata=setting("key", secret=True))
 
 
+PROVIDER = Provider("test", Settings, HttpClient, rules=rules())
+
+
+def told(error: MailSendError) -> MailSendError:
+    """Return the error with what to do, as core leaves it to the rules."""
+    if error.remedy is None and (rule := PROVIDER.diagnose(error)) is not None:
+        error.remedy = rule.remedy
+    return error
+
+
 def failure(url: str, payload: object = None, if_lost: Lost = LOST, **more: Any) -> MailSendError:
     """Return what becomes of a POST, and see that nothing behind the error holds the key."""
-    made = HttpClient(Settings(api_url=url, **{"timeout": 10.0, **more}), "TEST_")
+    made = HttpClient(Settings(api_url=url, **{"timeout": 10.0, **more}))
     with contextlib.closing(made), pytest.raises(MailSendError) as caught:
         made.post("/mail", payload or {"to": "a"}, if_lost=if_lost)
     error = caught.value
     assert (error.__cause__, error.__context__) == (None, None)
     assert KEY not in f"{error!r} {error} {vars(error)}"
-    return error
+    return told(error)
 
 
 def facts(error: MailSendError) -> tuple[object, ...]:
@@ -101,6 +113,8 @@ def say_nothing(sock: socket.socket, over: threading.Event) -> None:
 NOT_SENT = (MailConnectionError, Outcome.NOT_SENT, "connect")
 NOT_IN_TIME = (MailTimeoutError, Outcome.NOT_SENT, "connect", True, True)
 REACH = "Check TEST_API_URL, and that this host may reach it"
+SLIP = "Check TEST_API_URL for a slip, and that this host or container has DNS"
+NO_NAME_SERVER = "Check the DNS of this host or container, and TEST_API_URL"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -117,17 +131,19 @@ def test_a_refused_connection_is_not_sent(scheme: str) -> None:
 def test_a_host_that_does_not_exist_is_not_sent() -> None:
     """A name that no server knows will not be known in a minute; a server of names that fails may."""
     error = failure("https://nowhere.invalid")
-    assert facts(error)[:3] == NOT_SENT
-    assert str(error) == f"cannot reach nowhere.invalid: {error.reason.partition(': ')[2]}. {REACH}"
-    said = error.reason.partition(": ")[2]
+    assert facts(error)[:3] == (MailConnectionError, Outcome.NOT_SENT, "dns")
+    said = error.reason.removeprefix("cannot reach nowhere.invalid: ")
     assert error.transient is ("temporary" in said)
+    assert error.remedy == (NO_NAME_SERVER if error.transient else SLIP)
     assert said in ("name or service not known", "no address associated with hostname") or error.transient
 
 
 @pytest.mark.parametrize("host", ["a..b.example", f"{'x' * 64}.example"])
 def test_a_host_that_cannot_exist_is_not_sent(host: str) -> None:
     """What is no name of a host is an error of ours, not of a library."""
-    assert facts(failure(f"https://{host}"))[:3] == NOT_SENT
+    error = failure(f"https://{host}")
+    assert facts(error) == (MailConnectionError, Outcome.NOT_SENT, "dns", False, True)
+    assert str(error) == f"cannot reach {host}: this is no name of a host. {SLIP}"
 
 
 CERTIFICATES = {
@@ -157,7 +173,7 @@ def test_a_certificate_that_is_not_valid_is_not_sent(
     server = http_server(Reply(200), tls=context)
     error = failure(server.url, ca_file=ca.ca_file)
     why, remedy = CERTIFICATES[kind]
-    assert facts(error) == (*NOT_SENT, False, True)
+    assert facts(error) == (MailConnectionError, Outcome.NOT_SENT, "tls", False, True)
     assert str(error) == f"cannot reach 127.0.0.1:{server.port}: its certificate is not valid: {why}. {remedy}"
     assert server.requests == []
 
@@ -180,9 +196,10 @@ def test_a_server_without_tls_is_not_sent(ca: Certificates) -> None:
 
     with raw_server(answer_plainly) as (host, _):
         error = failure(f"https://{host}", ca_file=ca.ca_file)
-    assert facts(error) == (*NOT_SENT, False, True)
+    assert facts(error) == (MailConnectionError, Outcome.NOT_SENT, "tls", False, True)
     assert str(error).startswith(f"cannot reach {host}: TLS failed (")
-    assert str(error).endswith("). Check TEST_API_URL and TEST_CA_FILE")
+    remedies = {True: "Check the port in TEST_API_URL", False: "Check TEST_API_URL and TEST_CA_FILE"}
+    assert error.remedy == remedies["WRONG_VERSION_NUMBER" in error.reason]
 
 
 def test_silence_during_the_handshake_is_not_sent() -> None:
@@ -330,7 +347,8 @@ def test_a_lost_check_leaves_nothing_open(http_server: Callable[..., HttpServer]
         assert sender.test_connection() is False
     assert caught.value.outcome is Outcome.NOT_SENT
     assert str(caught.value) == (
-        f"resend: 127.0.0.1:{server.port} was lost before it answered: the server closed the connection"
+        f"resend: 127.0.0.1:{server.port} was lost before it answered: the server closed the connection. "
+        "Try again later; if it stays so, check RESEND_API_URL and proxies"
     )
 
 
@@ -341,8 +359,11 @@ def test_a_check_that_gets_no_answer_says_so(http_server: Callable[..., HttpServ
     with MailSenderFactory.create_sender("resend", config) as sender, pytest.raises(MailTimeoutError) as caught:
         sender.check_connection()
     error = caught.value
-    assert str(error) == f"resend: 127.0.0.1:{server.port} did not answer in time"
-    assert (error.outcome, error.transient, error.stage) == (Outcome.NOT_SENT, True, "request")
+    assert str(error) == (
+        f"resend: 127.0.0.1:{server.port} did not answer in time. "
+        "Try again later; if it stays so, check RESEND_API_URL and proxies"
+    )
+    assert (error.outcome, error.transient, error.stage) == (Outcome.NOT_SENT, True, "key")
 
 
 def test_a_page_in_place_of_an_answer_names_the_variable(http_server: Callable[..., HttpServer]) -> None:
@@ -370,16 +391,24 @@ WRONG_KEY, WRONG_PLACE = "Check TEST_API_KEY", "Check TEST_API_URL"
 REDIRECT = "It redirects: set TEST_API_URL to where the API is"
 ELSEWHERE = "Something else may have answered: check TEST_API_URL and proxies"
 OPEN = LOST.remedy
-STATUS: dict[int, tuple[type[MailSendError], Outcome, bool, str | None]] = {
+NAMES = "Correct what the answer names"
+LATER = "Try again later"
+STATUS: dict[int, tuple[type[MailSendError], Outcome, bool, str]] = {
     **dict.fromkeys(
-        (100, 200, 202, 204, 299, 500, 502, 504, 520, 599), (MailUnavailableError, Outcome.UNKNOWN, False, OPEN)
+        (100, 200, 202, 204, 299, 500, 502, 504, 520, 599, 600, 999),
+        (MailUnavailableError, Outcome.UNKNOWN, False, OPEN),
     ),
     **dict.fromkeys((301, 302, 303, 304, 307, 308), (MailRejectedError, Outcome.NOT_SENT, False, REDIRECT)),
     **dict.fromkeys((401, 403), (MailAuthError, Outcome.NOT_SENT, False, WRONG_KEY)),
     **dict.fromkeys((404, 405, 501, 505), (MailRejectedError, Outcome.NOT_SENT, False, WRONG_PLACE)),
-    **dict.fromkeys((400, 402, 406, 409, 422, 451), (MailRejectedError, Outcome.NOT_SENT, False, None)),
-    **dict.fromkeys((408, 503), (MailUnavailableError, Outcome.NOT_SENT, True, None)),
-    413: (MailRejectedError, Outcome.NOT_SENT, False, "The message is too large"),
+    **dict.fromkeys((400, 402, 406, 409, 422, 451), (MailRejectedError, Outcome.NOT_SENT, False, NAMES)),
+    **dict.fromkeys((408, 503), (MailUnavailableError, Outcome.NOT_SENT, True, LATER)),
+    407: (MailRejectedError, Outcome.NOT_SENT, False, "Set HTTP_PROXY to http://user:password@host:port"),
+    413: (MailRejectedError, Outcome.NOT_SENT, False, "Send smaller files, or links to them"),
+    511: (
+        *(MailUnavailableError, Outcome.NOT_SENT, True),
+        "Log in to the network of this host, or have the service allowed there",
+    ),
     429: (MailRateLimitError, Outcome.NOT_SENT, True, "Wait, and send less at a time"),
 }
 
@@ -388,7 +417,7 @@ STATUS: dict[int, tuple[type[MailSendError], Outcome, bool, str | None]] = {
 def test_a_status_decides(status: int) -> None:
     """Where a service says nothing more exact, its status decides class, outcome and remedy."""
     kind, outcome, transient, remedy = STATUS[status]
-    error = from_answer(Answer(status, {}, b""), PEER, LOST, said="its words")
+    error = told(from_answer(Answer(status, {}, b""), PEER, LOST, said="its words"))
     assert (type(error), error.outcome, error.transient, error.remedy) == (kind, outcome, transient, remedy)
     assert (error.stage, error.code) == ("request", status)
     assert error.reason == f"api.example.com answered {status}: its words"
@@ -398,9 +427,9 @@ def test_a_status_decides(status: int) -> None:
 @pytest.mark.parametrize("status", STATUS)
 def test_an_answer_of_something_else_is_said(status: int) -> None:
     """A refusal that does not look like one of the API's may be a proxy's: look there first."""
-    error = from_answer(Answer(status, {}, b""), PEER, LOST)
+    error = told(from_answer(Answer(status, {}, b""), PEER, LOST))
     kind, outcome, transient, remedy = STATUS[status]
-    anybody = remedy in (WRONG_KEY, WRONG_PLACE, None) and not transient
+    anybody = remedy in (WRONG_KEY, WRONG_PLACE, NAMES)
     assert (type(error), error.outcome, error.transient) == (kind, outcome, transient)
     assert error.remedy == (ELSEWHERE if anybody else remedy)
     assert error.reason == f"api.example.com answered {status}: nothing that its API would say"
@@ -415,9 +444,16 @@ def test_an_open_answer_may_be_safe_to_retry(status: int) -> None:
 
 
 def test_a_rule_comes_before_the_status() -> None:
-    """What a service says more exactly than by its status counts."""
-    error = from_answer(Answer(403, {}, b""), PEER, LOST, said="-", rule=Rule(MailRejectedError, "Verify it"))
-    assert (type(error), error.remedy) == (MailRejectedError, "Verify it")
+    """What a service says more exactly than by its status counts, and only then."""
+    exact = AnswerRule(meaning="-", remedy="-", source="-", code="403", text="not verified", kind=MailRejectedError)
+    for said, kind in (("it is not verified", MailRejectedError), ("it is not", MailAuthError), ("", MailAuthError)):
+        error = from_answer(Answer(403, {}, b""), PEER, LOST, said=said, rules=[exact])
+        assert (type(error), error.remedy, error.stage) == (kind, None, "request")
+
+
+def test_an_error_has_the_stage_of_the_answer() -> None:
+    """What a request was asked for is where its answer fails."""
+    assert from_answer(Answer(403, {}, b"", "key"), PEER, None).stage == "key"
 
 
 def test_the_words_of_a_service_are_one_short_line_without_the_key() -> None:
@@ -468,7 +504,7 @@ def test_nothing_in_retry_after_breaks_the_error(value: str) -> None:
 def test_retry_after_comes_with_the_error(http_server: Callable[..., HttpServer]) -> None:
     """The header is read whatever the case of its name, and what a service says elsewhere comes first."""
     server = http_server(Reply(429, {}, {"RETRY-AFTER": "7"}))
-    with contextlib.closing(HttpClient(Settings(api_url=server.url), "TEST_")) as made:
+    with contextlib.closing(HttpClient(Settings(api_url=server.url))) as made:
         answer = made.get("/")
     assert from_answer(answer, made.peer, None).retry_after == 7.0
     assert from_answer(answer, made.peer, None, retry_after=3.0).retry_after == 3.0

@@ -31,6 +31,8 @@ VERIFY = (
     "from onboarding@resend.dev to your own address only"
 )
 OTHER = "Another message had this idempotency_key within 24 hours: give each message its own"
+NAMED = "Correct the field that the answer names"
+SMALLER = "Send smaller files, or links to them"
 ELSE = "Something else may have answered: check RESEND_API_URL and proxies"
 OPEN = {"transient": True, "outcome": Outcome.UNKNOWN}
 LATER = {"transient": True}
@@ -59,7 +61,7 @@ def facts(error: MailSendError) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "name", "kind", "remedy", "more"),
     [
-        (400, "validation_error", MailRejectedError, None, {}),
+        (400, "validation_error", MailRejectedError, NAMED, {}),
         (
             400,
             "invalid_idempotency_key",
@@ -75,13 +77,19 @@ def facts(error: MailSendError) -> dict[str, Any]:
         (405, "method_not_allowed", MailRejectedError, "Check RESEND_API_URL", {}),
         (409, "invalid_idempotent_request", MailRejectedError, OTHER, {}),
         (409, "concurrent_idempotent_requests", MailUnavailableError, AGAIN, OPEN),
-        (422, "missing_required_field", MailRejectedError, None, {}),
-        (422, "invalid_from_address", MailRejectedError, None, {}),
-        (422, "invalid_attachment", MailRejectedError, None, {}),
-        (422, "invalid_parameter", MailRejectedError, None, {}),
-        (422, "invalid_access", MailRejectedError, None, {}),
-        (422, "invalid_region", MailRejectedError, None, {}),
-        (422, "validation_error", MailRejectedError, None, {}),
+        (422, "missing_required_field", MailRejectedError, "Add the field that the answer names", {}),
+        (
+            422,
+            "invalid_from_address",
+            MailRejectedError,
+            "Check the sender (MAIL_DEFAULT_SEND_FROM), and the name in it",
+            {},
+        ),
+        (422, "invalid_attachment", MailRejectedError, "Give the attachment a name and content, or leave it out", {}),
+        (422, "invalid_parameter", MailRejectedError, NAMED, {}),
+        (422, "invalid_access", MailRejectedError, NEW_KEY, {}),
+        (422, "invalid_region", MailRejectedError, "Add the domain again at https://resend.com/domains", {}),
+        (422, "validation_error", MailRejectedError, f"{NAMED}; for a test, send to delivered@resend.dev", {}),
         (429, "rate_limit_exceeded", MailRateLimitError, "Wait; many messages at once go best by deliver_many", LATER),
         (429, "daily_quota_exceeded", MailQuotaError, "Wait until tomorrow, or take a larger plan", LATER),
         (429, "monthly_quota_exceeded", MailQuotaError, "Wait until next month, or take a larger plan", LATER),
@@ -89,20 +97,20 @@ def facts(error: MailSendError) -> dict[str, Any]:
         (500, "application_error", MailUnavailableError, AGAIN, OPEN),
         (500, "internal_server_error", MailUnavailableError, AGAIN, OPEN),
         # Names that nobody knows yet go by their status.
-        (400, "brand_new", MailRejectedError, None, {}),
+        (400, "brand_new", MailRejectedError, "Correct what the answer names", {}),
         (401, "brand_new", MailAuthError, "Check RESEND_API_KEY", {}),
         (403, "brand_new", MailAuthError, "Check RESEND_API_KEY", {}),
-        (413, "brand_new", MailRejectedError, "The message is too large", {}),
+        (413, "brand_new", MailRejectedError, SMALLER, {}),
         (429, "brand_new", MailRateLimitError, "Wait, and send less at a time", LATER),
         (502, "brand_new", MailUnavailableError, AGAIN, OPEN),
-        (503, "brand_new", MailUnavailableError, None, LATER),
+        (503, "brand_new", MailUnavailableError, "Try again later", LATER),
     ],
 )
 def test_status_and_name_decide(
     status: int,
     name: str,
     kind: type[MailSendError],
-    remedy: str | None,
+    remedy: str,
     more: dict[str, Any],
     retry_after: str | None,
     http_server: Server,
@@ -122,9 +130,43 @@ def test_status_and_name_decide(
         **more,
     }
     assert (error.code, error.stage, error.provider) == (status, "request", "resend")
-    text = f"resend: 127.0.0.1:{server.port} answered {status}: {name}, In short, no"
-    assert str(error) == (f"{text}. {remedy}" if remedy else f"{text}.")
+    assert str(error) == f"resend: 127.0.0.1:{server.port} answered {status}: {name}, In short, no. {remedy}"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_key_that_is_gone_is_no_wrong_message(status: int, http_server: Server, resend: Resend) -> None:
+    """Resend says so by the name that wrong fields have; its text tells them apart."""
+    error = caught(resend(http_server(Reply(status, {"name": "validation_error", "message": "API key is invalid"}))))
+    assert (type(error), error.remedy) == (MailAuthError, NEW_KEY)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        (
+            "The example.com domain is not verified. Please, add and verify your domain on https://resend.com/domains",
+            "Verify the domain of the sender (MAIL_DEFAULT_SEND_FROM) at https://resend.com/domains",
+        ),
+        (
+            "You can only send testing emails to your own email address (ada@example.com).",
+            "Verify a domain at https://resend.com/domains, and set MAIL_DEFAULT_SEND_FROM to an address there",
+        ),
+    ],
+)
+def test_a_domain_that_is_not_verified_is_no_wrong_key(
+    text: str, remedy: str, http_server: Server, resend: Resend
+) -> None:
+    """Both texts of 403 lead to the domains, each by its own way."""
+    error = caught(resend(http_server(Reply(403, {"name": "validation_error", "message": text}))))
+    assert (type(error), error.remedy) == (MailRejectedError, remedy)
+
+
+def test_the_words_of_a_message_decide_nothing(http_server: Server, resend: Resend) -> None:
+    """A name of a failure in an address that is quoted back is not that failure."""
+    quoted = "Invalid `to`: rate_limit_exceeded@example.com missing_api_key daily_quota_exceeded"
+    error = caught(resend(http_server(Reply(422, {"name": "invalid_parameter", "message": quoted}))))
+    assert (type(error), error.remedy) == (MailRejectedError, NAMED)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +177,9 @@ def test_status_and_name_decide(
         (Reply(403, {"error": "forbidden"}), MailAuthError, ELSE, {}),
         (Reply(404, "<html>"), MailRejectedError, ELSE, {}),
         (Reply(422, "<html>"), MailRejectedError, ELSE, {}),
-        (Reply(413, "<html>"), MailRejectedError, "The message is too large", {}),
+        (Reply(413, "<html>"), MailRejectedError, SMALLER, {}),
         (Reply(429, "<html>"), MailRateLimitError, "Wait, and send less at a time", LATER),
-        (Reply(503, "<html>"), MailUnavailableError, None, LATER),
+        (Reply(503, "<html>"), MailUnavailableError, "Try again later", LATER),
         (Reply(500, "<html>"), MailUnavailableError, AGAIN, OPEN),
         (Reply(502, b""), MailUnavailableError, AGAIN, OPEN),
         (Reply(504, "<html>"), MailUnavailableError, AGAIN, OPEN),
@@ -165,7 +207,7 @@ def test_status_and_name_decide(
 def test_what_resend_would_not_say_goes_by_its_status(
     reply: Reply,
     kind: type[MailSendError],
-    remedy: str | None,
+    remedy: str,
     more: dict[str, Any],
     http_server: Server,
     resend: Resend,

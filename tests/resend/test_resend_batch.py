@@ -118,7 +118,9 @@ def test_a_refused_message_does_not_take_the_others_down(http_server: Server, re
     for index, said in ((1, "bad `from`"), (3, "bad `to`")):
         error = results[index]
         assert isinstance(error, MailRejectedError)
-        assert str(error) == f"resend: 127.0.0.1:{server.port} refused it: {said}"
+        assert str(error) == (
+            f"resend: 127.0.0.1:{server.port} refused it: {said}. Correct the field that the answer names"
+        )
         assert (error.code, error.transient, error.outcome, error.safe_to_retry) == (
             None,
             False,

@@ -64,7 +64,7 @@ def test_a_domain_that_may_not_send_is_said(reply: Reply, status: str, http_serv
         f"resend: the domain example.com of the sender is not verified at Resend (it is {status}). "
         "Verify it at https://resend.com/domains, or set MAIL_DEFAULT_SEND_FROM to one that is"
     )
-    assert (caught.value.stage, caught.value.outcome) == ("check", Outcome.NOT_SENT)
+    assert (caught.value.stage, caught.value.outcome) == ("sender", Outcome.NOT_SENT)
 
 
 @pytest.mark.parametrize("sender", [None, "", "onboarding@resend.dev", "Ada <delivered@RESEND.dev>", "not an address"])

@@ -40,6 +40,8 @@ PLACE = "Check SENDGRID_API_URL"
 SOMETHING_ELSE = "Something else may have answered: check SENDGRID_API_URL and proxies"
 LOOK = "The message may have been sent: look for postroom_id=abc in SendGrid's events before you send it again"
 NOT_THEIRS = "nothing that its API would say"
+NAMED = "Correct what the answer names"
+SMALLER = "Send smaller files, or links to them"
 HTML = "<html><body>Blocked</body></html>"
 
 BAD_KEY = "The provided authorization grant is invalid, expired, or revoked"
@@ -56,9 +58,9 @@ Row = tuple[int, object, type[MailSendError], bool, Outcome, str, str | None]
 TABLE: dict[str, Row] = {
     "400 about a field": (
         *(400, errors("Does not contain a valid address.", "personalizations.0.to.0.email"), MailRejectedError, False),
-        *(Outcome.NOT_SENT, "Does not contain a valid address. (personalizations.0.to.0.email)", None),
+        *(Outcome.NOT_SENT, "personalizations.0.to.0.email: Does not contain a valid address.", NAMED),
     ),
-    "400 about from": (400, errors("bad", "from"), MailRejectedError, False, Outcome.NOT_SENT, "bad (from)", None),
+    "400 about from": (400, errors("bad", "from"), MailRejectedError, False, Outcome.NOT_SENT, "from: bad", NAMED),
     "401 bad key": (401, errors(BAD_KEY), MailAuthError, False, Outcome.NOT_SENT, BAD_KEY, NEW_KEY),
     "401 no credits": (
         *(401, errors("Maximum credits exceeded"), MailQuotaError, True, Outcome.NOT_SENT),
@@ -71,20 +73,20 @@ TABLE: dict[str, Row] = {
     ),
     "403 from": (
         *(403, errors(UNVERIFIED, "from"), MailRejectedError, False, Outcome.NOT_SENT),
-        *(f"{UNVERIFIED} (from)", VERIFY),
+        *(f"from: {UNVERIFIED}", VERIFY),
     ),
     "403 from.email": (
         *(403, errors("no", "from.email"), MailRejectedError, False, Outcome.NOT_SENT),
-        *("no (from.email)", VERIFY),
+        *("from.email: no", VERIFY),
     ),
     "403 as HTML": (403, HTML, MailAuthError, False, Outcome.NOT_SENT, NOT_THEIRS, SOMETHING_ELSE),
     "404": (404, errors("Not Found"), MailRejectedError, False, Outcome.NOT_SENT, "Not Found", PLACE),
     "404 as HTML": (404, HTML, MailRejectedError, False, Outcome.NOT_SENT, NOT_THEIRS, SOMETHING_ELSE),
     "405": (405, errors("no"), MailRejectedError, False, Outcome.NOT_SENT, "no", PLACE),
-    "406": (406, errors("no"), MailRejectedError, False, Outcome.NOT_SENT, "no", None),
-    "415": (415, errors("no"), MailRejectedError, False, Outcome.NOT_SENT, "no", None),
-    "413": (413, errors("big"), MailRejectedError, False, Outcome.NOT_SENT, "big", "The message is too large"),
-    "413 as HTML": (413, HTML, MailRejectedError, False, Outcome.NOT_SENT, NOT_THEIRS, "The message is too large"),
+    "406": (406, errors("no"), MailRejectedError, False, Outcome.NOT_SENT, "no", NAMED),
+    "415": (415, errors("no"), MailRejectedError, False, Outcome.NOT_SENT, "no", NAMED),
+    "413": (413, errors("big"), MailRejectedError, False, Outcome.NOT_SENT, "big", SMALLER),
+    "413 as HTML": (413, HTML, MailRejectedError, False, Outcome.NOT_SENT, NOT_THEIRS, SMALLER),
     "429": (
         *(429, errors("too many requests"), MailRateLimitError, True, Outcome.NOT_SENT),
         *("too many requests", "Wait, and send less at a time"),
@@ -92,7 +94,7 @@ TABLE: dict[str, Row] = {
     "500": (500, errors("oops"), MailUnavailableError, False, Outcome.UNKNOWN, "oops", LOOK),
     "500 as HTML": (500, HTML, MailUnavailableError, False, Outcome.UNKNOWN, NOT_THEIRS, LOOK),
     "502": (502, HTML, MailUnavailableError, False, Outcome.UNKNOWN, NOT_THEIRS, LOOK),
-    "503": (503, errors("busy"), MailUnavailableError, True, Outcome.NOT_SENT, "busy", None),
+    "503": (503, errors("busy"), MailUnavailableError, True, Outcome.NOT_SENT, "busy", "Try again later"),
     "504": (504, HTML, MailUnavailableError, False, Outcome.UNKNOWN, NOT_THEIRS, LOOK),
     "200 outside of the sandbox": (200, b"", MailUnavailableError, False, Outcome.UNKNOWN, NOT_THEIRS, LOOK),
     "204": (204, b"", MailUnavailableError, False, Outcome.UNKNOWN, NOT_THEIRS, LOOK),
@@ -122,16 +124,43 @@ def test_an_error_reads_as_one_line_with_its_remedy(http_server: Start) -> None:
     """The whole text, as an operator finds it in a log."""
     server = http_server(Reply(403, errors(UNVERIFIED, "from")))
     assert str(error_of(server)) == (
-        f"sendgrid: {server.host}:{server.port} answered 403: {UNVERIFIED} (from). "
+        f"sendgrid: {server.host}:{server.port} answered 403: from: {UNVERIFIED} "
         "Verify the sender (MAIL_DEFAULT_SEND_FROM), or its domain, at https://app.sendgrid.com/settings/sender_auth"
     )
+
+
+LONG = (
+    f"{UNVERIFIED} Mail cannot be sent until this error is resolved. Visit https://sendgrid.com/docs/for-developers/"
+    "sending-email/sender-identity/ to see the Sender Identity requirements"
+)  # https://github.com/sendgrid/sendgrid-ruby/pull/489
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "remedy"),
+    [
+        (errors(LONG, "from"), MailRejectedError, VERIFY),
+        (errors(LONG), MailRejectedError, VERIFY),
+        (errors("x" * 300, "from"), MailRejectedError, VERIFY),
+        (errors("no", "from_name"), MailAuthError, NEW_KEY),
+        (errors("The key was removed (from) the account"), MailAuthError, NEW_KEY),
+        ({"errors": [{"message": "no"}, {"message": "no", "field": "from"}]}, MailAuthError, NEW_KEY),
+    ],
+    ids=["as it is", "without a field", "longer than what is kept", "another field", "in a text", "second"],
+)
+@pytest.mark.parametrize("status", [401, 403])
+def test_the_first_field_tells_the_sender_from_the_key(
+    http_server: Start, status: int, body: object, kind: type[MailSendError], remedy: str
+) -> None:
+    """One status stands for both; however long the text is, the field that it is about decides."""
+    error = error_of(http_server(Reply(status, body)))
+    assert (type(error), error.remedy) == (kind, remedy)
 
 
 def test_all_errors_of_an_answer_are_said(http_server: Start) -> None:
     """Several errors stand in one line, each with its field."""
     body = {"errors": [{"message": "one", "field": "subject"}, {"message": "two"}]}
     server = http_server(Reply(400, body))
-    assert error_of(server).reason == f"{server.host}:{server.port} answered 400: one (subject); two"
+    assert error_of(server).reason == f"{server.host}:{server.port} answered 400: subject: one; two"
 
 
 def test_a_key_that_is_quoted_back_is_hidden(http_server: Start) -> None:
@@ -156,8 +185,8 @@ ODD: dict[str, tuple[object, str]] = {
     "nothing but brackets": ("[" * 200_000, NOT_THEIRS),
     "null fields": ({"errors": [{"message": None, "field": None, "help": None}]}, NOT_THEIRS),
     "an empty object": ({"errors": [{}]}, NOT_THEIRS),
-    "numbers": ({"errors": [{"message": 1, "field": 2}]}, "1 (2)"),
-    "nested": ({"errors": [{"message": {"a": "b"}, "field": ["from"]}]}, "{'a': 'b'} (['from'])"),
+    "numbers": ({"errors": [{"message": 1, "field": 2}]}, "2: 1"),
+    "nested": ({"errors": [{"message": {"a": "b"}, "field": ["from"]}]}, "['from']: {'a': 'b'}"),
     "a good one among bad ones": ({"errors": [None, {"message": "no"}]}, "no"),
 }
 
@@ -187,7 +216,7 @@ JSON = st.recursive(
 @given(st.sampled_from((200, 302, 400, 401, 403, 404, 413, 429, 500, 503)), JSON)
 def test_any_json_makes_an_error(status: int, body: Any) -> None:
     """No JSON whatsoever makes the reading of an answer fail."""
-    peer = Peer("api.sendgrid.com", "SENDGRID_", Secret(KEY), "SENDGRID_API_KEY")
+    peer = Peer("api.sendgrid.com", Secret(KEY))
     said = json.dumps({"errors": body if isinstance(body, list) else [body]}).encode()
     error = answers.explain(Answer(status, {}, said), peer, answers.lost(message()))
     assert isinstance(error, MailSendError)

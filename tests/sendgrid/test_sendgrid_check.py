@@ -75,7 +75,7 @@ def test_a_key_without_the_scope_may_not_send(http_server: Start) -> None:
     server = http_server(answer=vendor(scopes=Reply(200, {"scopes": ["mail.batch.read"]})))
     error = failure(server)
     assert type(error) is MailAuthError
-    assert (error.stage, error.outcome, error.transient) == ("check", Outcome.NOT_SENT, False)
+    assert (error.stage, error.outcome, error.transient) == ("scopes", Outcome.NOT_SENT, False)
     assert str(error) == (
         "sendgrid: SendGrid knows the key, and the key may not send. "
         "Give it the scope mail.send at https://app.sendgrid.com/settings/api_keys"
@@ -172,7 +172,7 @@ def test_a_sender_that_is_not_verified_is_said(http_server: Start, seen: dict[st
     """When the key may see both lists, and the sender is in neither, the check fails with the way out."""
     error = failure(http_server(answer=vendor(**seen)), default_from=FROM)
     assert type(error) is MailRejectedError
-    assert (error.stage, error.outcome, error.transient) == ("check", Outcome.NOT_SENT, False)
+    assert (error.stage, error.outcome, error.transient) == ("sender", Outcome.NOT_SENT, False)
     assert str(error) == (
         "sendgrid: neither the sender grace@mail.example.com nor its domain is verified at SendGrid. "
         "Verify it at https://app.sendgrid.com/settings/sender_auth, or set MAIL_DEFAULT_SEND_FROM to one that is"

@@ -360,7 +360,7 @@ def test_a_failure_of_the_network_is_transient_unless_it_is_the_name(error: OSEr
     [
         (Reply(535, ("5.7.8 no",)), Stage.AUTH, "SMTP_USERNAME and SMTP_PASSWORD"),
         (Reply(530, ("5.7.0 Must issue a STARTTLS command first",)), Stage.MAIL, "SMTP_OPPORTUNISTIC_TLS=true"),
-        (Reply(530, ("5.7.0 Authentication required",)), Stage.MAIL, "set SMTP_USERNAME and how to log in"),
+        (Reply(530, ("5.7.0 Authentication required",)), Stage.MAIL, "Set SMTP_USERNAME and how to log in"),
         (Reply(553, ("5.7.1 not owned by user",)), Stage.MAIL, "MAIL_DEFAULT_SEND_FROM"),
         (Reply(550, ("bad name",)), Stage.EHLO, "SMTP_LOCAL_HOSTNAME"),
     ],

@@ -74,7 +74,7 @@ REPLIES: list[tuple[str, str, type[MailSendError], bool, str]] = [
     ),
     (
         ".", "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process message",
-        MailQuotaError, True, "10000 recipients within 24 hours",
+        MailQuotaError, True, "Wait a day",
     ),
     (
         ".", "554 5.2.2 STOREDRV.Submission.Exception:QuotaExceededException; Failed", MailQuotaError, False,
@@ -82,7 +82,7 @@ REPLIES: list[tuple[str, str, type[MailSendError], bool, str]] = [
     ),
     (
         "DATA", "550 5.5.105 External sending is not supported for High Volume Email accounts",
-        MailRejectedError, False, "inside the organisation",
+        MailRejectedError, False, "outside recipients",
     ),
     ("MAIL", "432 4.3.2 Concurrent connections limit exceeded.", MailRateLimitError, True, "3 connections"),
     ("AUTH", "432 4.3.2 Concurrent connections limit exceeded.", MailRateLimitError, True, "3 connections"),

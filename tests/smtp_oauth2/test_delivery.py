@@ -170,7 +170,7 @@ class TestRefusedTokens:
         oauth.fail("token", entra_error(7000222))
         error = failure(sender)
         assert (type(error), error.stage) == (MailAuthError, "token")
-        assert "secret has expired" in error.remedy
+        assert "new client secret" in error.remedy
 
 
 def pfx(path: Path, leaf: trustme.LeafCert, password: bytes | None) -> str:

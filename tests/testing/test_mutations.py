@@ -35,6 +35,11 @@ def sender(name: str, check: str, old: str, new: str, says: str = "") -> Mutatio
     return Mutation(name, check, "sender.py", old, new, says)
 
 
+def plugin(name: str, check: str, old: str, new: str, says: str = "") -> Mutation:
+    """Return a mutation of the plugin's module."""
+    return Mutation(name, check, "plugin.py", old, new, says)
+
+
 _ASK = '        said = self._ask("POST", "/letters", to_payload(message))\n'
 _RETURN = "accepted=message.recipients)"
 
@@ -45,15 +50,15 @@ MUTATIONS = [
     sender("swallows errors", "test_the_outcome_is_true[rejected]", "        if status >= 400:\n", "        if status >= 500:\n", says="who gets a receipt never sends again"),
     sender("says not sent after the body has left", "test_the_outcome_is_true[lost]", 'before it answered", outcome=lost)', 'before it answered")'),
     sender("says not sent when no answer comes", "test_the_outcome_is_true[silent]", 'did not answer in time", outcome=lost)', 'did not answer in time")'),
-    sender("says unknown when nobody listens", "test_the_outcome_is_true[refused]", 'cannot be reached", transient=True)', 'cannot be reached", transient=True, outcome=lost)'),
+    sender("says unknown when nobody listens", "test_the_outcome_is_true[refused]", 'cannot be reached", stage="connect", transient=True)', 'cannot be reached", stage="connect", transient=True, outcome=lost)'),
     sender("takes any 200 for an acceptance", "test_the_outcome_is_true[garbled]", "            raise MailUnavailableError(said, code=status, outcome=lost) from error", "            return {}"),
     sender("invites to send again what may be sent", "test_an_unknown_outcome_is_not_safe_to_retry[lost]", 'before it answered", outcome=lost)', 'before it answered", outcome=lost, transient=True)'),
     sender("takes a wrong key for a refusal", "test_the_error_has_its_class[unauthorized]", "raise MailAuthError(", "raise MailRejectedError(", says="MailRejectedError when unauthorized, not MailAuthError"),
     sender("takes throttling for a refusal", "test_the_error_has_its_class[throttled]", "raise MailRateLimitError(said, code=status, transient=True, retry_after=wait)", "raise MailRejectedError(said, code=status)"),
     sender("calls throttling permanent", "test_transient_is_true[throttled]", "code=status, transient=True, retry_after=wait", "code=status, retry_after=wait"),
     sender("forgets how long to wait", "test_throttling_says_how_long_to_wait", ", retry_after=wait)", ")"),
-    sender("does not say what to set", "test_a_wrong_key_has_a_remedy", 'remedy="Check PIGEON_POST_API_KEY", ', "", says="remedy=: say which variable to check"),
-    sender("sends the operator to a variable of another", "test_a_remedy_names_the_providers_variables[unauthorized]", "Check PIGEON_POST_API_KEY", "Check SMTP_PASSWORD", says="SMTP_PASSWORD"),
+    plugin("does not say what to set", "test_a_wrong_key_has_a_remedy", "rules=RULES", "", says="say which variable to check"),
+    plugin("sends the operator to a variable of another", "test_a_remedy_names_the_providers_variables[unauthorized]", "Check {api_key}", "Check SMTP_PASSWORD", says="SMTP_PASSWORD"),
     sender("says what the server says, line ends and all", "test_the_error_is_one_line[rejected]", 'words = "".join(char for char in body.decode(errors="replace") if char.isprintable())[:200]', 'words = json.loads(body or b"{}").get("error")'),
     sender("shows the key in an error", "test_no_secret_is_shown[rejected]", "raise MailRejectedError(said, code=status)", 'raise MailRejectedError(f"{said} with {self._settings.api_key.reveal()}", code=status)'),
     sender("logs the key", "test_success_shows_no_secret", _ASK, '        _log.debug("with %s", self._settings.api_key.reveal())\n' + _ASK),
@@ -77,7 +82,7 @@ MUTATIONS = [
     sender("makes up a text part", "test_a_field_arrives[HTML]", '"text": message.text,', '"text": message.text or message.html,'),
     sender("spoils attachments", "test_a_capability_is_carried_or_refused[inline_attachments]", "base64.b64encode(attachment.content)", 'base64.b64encode(attachment.content.decode("utf-8", "replace").encode())'),
     sender("drops a capability that it declares", "test_a_capability_is_carried_or_refused[tags]", '"tags": list(message.tags),', '"tags": [],', says="Capability.TAGS is declared, and does not arrive"),
-    Mutation("declares what it does not carry", "test_a_capability_is_carried_or_refused[send_at]", "plugin.py", "[each for each in Capability if each is not Capability.SEND_AT]", "[*Capability]"),
+    plugin("declares what it does not carry", "test_a_capability_is_carried_or_refused[send_at]", "[each for each in Capability if each is not Capability.SEND_AT]", "[*Capability]"),
     sender("changes the message", "test_the_message_is_left_alone", _ASK, '        message.headers["X-Mailer"] = "pigeon"\n' + _ASK, says="deliver() changes the message"),
     sender("writes names without quotes", "test_a_name_stays_a_name[Hopper, Grace]", '"to": [str(each) for each in message.to],', '"to": [f"{each.name} <{each.spec}>" for each in message.to],'),
     sender("lets a name add a recipient", "test_a_name_stays_a_name[eve@example.com, Grace]", '"to": [str(each) for each in message.to],', '"to": f"{message.to[0].name} <{message.to[0].spec}>".split(", "),'),
@@ -96,9 +101,15 @@ MUTATIONS = [
     sender("closes once", "test_closing_twice_does_no_harm", "            session, self._session = self._session, None\n", "            session = self._session\n            del self._session\n"),
     sender("does not look at the connection", "test_nobody_there_is_an_error", '        self._ask("GET", "/me", None)', "        return"),
     sender("does not look at the key", "test_a_wrong_key_is_an_error", '        self._ask("GET", "/me", None)', '        try:\n            self._ask("GET", "/me", None)\n        except MailAuthError:\n            pass'),
+    sender("sends a message to try the key", "test_a_probe_sends_nothing", '        self._ask("GET", "/me", None)', '        self._ask("POST", "/letters", to_payload(MailMessage("a@example.com", "Test", text="-", from_="a@example.com")))', says="probe() sends a message"),
+    sender("shows the key in a step", "test_a_probe_sends_nothing", "    def close(self)", '    def probe(self, *_: object) -> object:\n        from postroom import Step\n        yield Step("key", self._settings.api_key.reveal())\n\n    def close(self)', says="a secret is in the step 'key'"),
+    plugin("does not say what to set when it is probed", "test_a_probe_finds_a_wrong_key", 'code="401"', 'code="403"', says="say which variable to check"),
     # Registration
-    Mutation("imports requests with the plugin", "test_importing_the_plugin_loads_nothing_heavy", "plugin.py", "from pigeon_post.settings import PigeonSettings\n", "import requests\nfrom pigeon_post.settings import PigeonSettings\n", says="import inside build(), not at the top of the plugin"),
-    Mutation("has another name than its entry point", "test_the_provider_loads", "plugin.py", 'Provider("pigeon-post",', 'Provider("pigeon",', says="its Provider is named"),
+    plugin("makes up what a failure means", "test_each_rule_has_a_source", '"https://pigeons.example/keys"', '"my own experience"', says="give an address"),
+    plugin("names a setting that it does not have", "test_each_rule_names_settings_that_there_are", "Check {api_key}", "Check {password}", says="the settings have no field ['password']"),
+    plugin("writes a remedy with a full stop", "test_each_rule_reads_as_one_line", "Check {api_key}", "Check {api_key}.", says="without a full stop at its end"),
+    plugin("imports requests with the plugin", "test_importing_the_plugin_loads_nothing_heavy", "from pigeon_post.settings import PigeonSettings\n", "import requests\nfrom pigeon_post.settings import PigeonSettings\n", says="import inside build(), not at the top of the plugin"),
+    plugin("has another name than its entry point", "test_the_provider_loads", 'Provider("pigeon-post",', 'Provider("pigeon",', says="its Provider is named"),
     Mutation("shows its key", "test_what_looks_secret_is_secret", "settings.py", 'api_key: Secret = attrs.field(metadata=setting("key to the loft", secret=True))', 'api_key: str = attrs.field(metadata=setting("key to the loft"))'),
     Mutation("has a setting without help", "test_each_setting_has_help", "settings.py", 'setting("where the loft is")', 'setting("")'),
     Mutation("has no types", "test_the_package_is_typed", "py.typed", "", ""),

@@ -54,6 +54,3 @@ def _common_name(issuer: object) -> str:
     """Return what people call an issuer: its name, or else its organisation."""
     pairs = {str(key): str(value) for part in issuer for key, value in part} if isinstance(issuer, tuple) else {}
     return pairs.get("commonName") or pairs.get("organizationName") or "an issuer without a name"
-
-
-tls_step = Step.of_tls

@@ -24,7 +24,11 @@ def _limits(value: Iterable[Limit]) -> tuple[Limit, ...]:
 
 
 def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
-    return tuple(value)
+    found = tuple(value)
+    for each in found:
+        if not isinstance(each, Rule):  # else it would only be seen when a mail has failed already
+            raise TypeError(f"rules holds a {type(each).__name__}, not a Rule")
+    return found
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ import attrs
 
 from postroom.send_errors import MailRecipientsError, MailSendError
 
+_WORDS = 3  # what they weigh, where a code weighs 2 and a class of codes 1
 _FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
@@ -68,12 +69,17 @@ class Rule:
 
     def matches(self, symptom: Symptom) -> bool:
         """Return True if every condition holds."""
-        return all(held is True for held in self._conditions(symptom))
+        return all(held is True for _, held in self._conditions(symptom))
 
     def likeness(self, symptom: Symptom) -> int:
-        """Return how many conditions hold; 0 if one does not. What is not known of a symptom contradicts nothing."""
-        held = self._conditions(symptom)
-        return 0 if False in held else held.count(True)
+        """Return how well the rule fits; 0 if it cannot. What is not known of a symptom contradicts nothing.
+
+        Words count more than a code, and a code more than a class of codes.
+        """
+        conditions = self._conditions(symptom)
+        if any(held is False for _, held in conditions):
+            return 0
+        return sum(weight for weight, held in conditions if held)
 
     def named(self, variables: Mapping[str, str]) -> Self:
         """Return the rule with the variables of the settings that it names by their fields."""
@@ -88,20 +94,22 @@ class Rule:
         """The settings that the rule names."""
         return frozenset(_FIELD.findall(f"{self.meaning} {self.remedy}"))
 
-    def _conditions(self, symptom: Symptom) -> list[bool | None]:
-        """Return for each condition that is given whether it holds; None if nobody knows."""
-        found: list[bool | None] = []
+    def _conditions(self, symptom: Symptom) -> list[tuple[int, bool | None]]:
+        """Return for each condition that is given its weight, and whether it holds; None if nobody knows."""
+        found: list[tuple[int, bool | None]] = []
         if self.stage is not None:
-            found.append(None if symptom.stage is None else symptom.stage == self.stage)
+            found.append((1, None if symptom.stage is None else symptom.stage == self.stage))
         if self.code is not None:
-            found.append(None if symptom.code is None else self._has_code(symptom.code, symptom.enhanced_code))
+            held = None if symptom.code is None else self._has_code(symptom.code, symptom.enhanced_code)
+            found.append((_weight(self.code), held))
         if self.enhanced_code is not None:
             known = symptom.enhanced_code
-            found.append(None if known is None else _like(self.enhanced_code, known, r"\d+"))
+            held = None if known is None else _like(self.enhanced_code, known, r"\d+")
+            found.append((_weight(self.enhanced_code), held))
         if self.text is not None:
-            found.append(_has(symptom.text, self.text) if symptom.text else None)
+            found.append((_WORDS, _has(symptom.text, self.text) if symptom.text else None))
         if self.host is not None:
-            found.append(True if _has(symptom.text, self.host) else None)
+            found.append((_WORDS, True if _has(symptom.text, self.host) else None))
         return found
 
     def _has_code(self, code: int, enhanced_code: str | None) -> bool:
@@ -115,6 +123,10 @@ class Rule:
 def find(rules: Iterable[Rule], symptom: Symptom) -> Rule | None:
     """Return the first rule whose conditions all hold, or None."""
     return next((rule for rule in rules if rule.matches(symptom)), None)
+
+
+def _weight(pattern: str) -> int:
+    return 1 if "x" in pattern else 2
 
 
 def _like(pattern: str, code: str, any_: str) -> bool:

@@ -90,12 +90,12 @@ class PigeonTransport:
                     if time.monotonic() > until:
                         raise requests.ReadTimeout
         except requests.ConnectTimeout as error:
-            raise MailTimeoutError("the loft cannot be reached in time", transient=True) from error
+            raise MailTimeoutError("the loft cannot be reached in time", stage="connect", transient=True) from error
         except requests.ReadTimeout as error:
             raise MailTimeoutError("the loft did not answer in time", outcome=lost) from error
         except requests.ConnectionError as error:
             if "NewConnectionError" in repr(error):
-                raise MailConnectionError("the loft cannot be reached", transient=True) from error
+                raise MailConnectionError("the loft cannot be reached", stage="connect", transient=True) from error
             raise MailConnectionError("the loft was lost before it answered", outcome=lost) from error
         return self._read(response, body, lost)
 
@@ -104,7 +104,7 @@ class PigeonTransport:
         words = "".join(char for char in body.decode(errors="replace") if char.isprintable())[:200]
         said = f"the loft answered {status}: {words}"
         if status == 401:
-            raise MailAuthError(said, remedy="Check PIGEON_POST_API_KEY", code=status)
+            raise MailAuthError(said, code=status)
         if status == 429:
             wait = float(response.headers.get("Retry-After", 60))
             raise MailRateLimitError(said, code=status, transient=True, retry_after=wait)

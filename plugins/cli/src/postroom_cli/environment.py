@@ -22,8 +22,15 @@ def read(env_file: Path | None) -> dict[str, str]:
     Raises:
         click.ClickException: The file cannot be read.
     """
-    if env_file is None:
-        return dict(os.environ)
+    return {**(variables(env_file) if env_file else {}), **os.environ}
+
+
+def variables(env_file: Path) -> dict[str, str]:
+    """Return the variables of a file.
+
+    Raises:
+        click.ClickException: The file cannot be read.
+    """
     try:
         # Editors on Windows begin a file with a byte order mark.
         values = dotenv_values(env_file, encoding="utf-8-sig")
@@ -31,7 +38,7 @@ def read(env_file: Path | None) -> dict[str, str]:
         raise click.ClickException(f"{env_file} is not UTF-8") from None
     except OSError as error:
         raise click.ClickException(f"{env_file} cannot be read: {error.strerror}") from error
-    return {name: value for name, value in values.items() if value is not None} | os.environ
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def sender_for(environ: Mapping[str, str], registry: ProviderRegistry) -> DeliveringSender:

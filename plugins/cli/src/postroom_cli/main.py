@@ -3,24 +3,24 @@
 import io
 import logging
 import sys
-import traceback
 from typing import Any, NoReturn
 
 import click
 
 from postroom import MailError, MailSendError, Outcome
 from postroom_cli import output
-from postroom_cli.check import check
 from postroom_cli.demo import demo
+from postroom_cli.doctor.command import doctor
+from postroom_cli.explain import explain
+from postroom_cli.lint.command import lint
 from postroom_cli.new_provider import new_provider
 from postroom_cli.providers import providers
 from postroom_cli.send import send
 
 _USAGE = 2
 _INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
-_EXPLAINED = (type(None), MailError, OSError, click.ClickException, click.Abort, click.exceptions.Exit)
-# What the library says besides: nothing where a command's own output has it, what a token holds where that is checked.
-_LEVELS = {"demo": logging.ERROR, "providers": logging.ERROR, "check": logging.INFO}
+# What the library says besides: nothing where a command's own output has it.
+_LEVELS = {"demo": logging.ERROR, "providers": logging.ERROR, "doctor": logging.CRITICAL}
 
 
 class _Main(click.Group):
@@ -39,7 +39,7 @@ class _Main(click.Group):
             return super().invoke(ctx)
         except Exception as error:
             if ctx.params["debug"]:
-                _show_origin(error)
+                output.show_origin(error)
             raise
 
     def _run(self, *args: Any, **kwargs: Any) -> int:
@@ -69,15 +69,6 @@ def _exit_code(error: MailError) -> int:
     return 3 if error.outcome is Outcome.UNKNOWN else 1
 
 
-def _show_origin(error: Exception) -> None:
-    """Show where a bug is: the lines of code, not the exception's text, which may hold a secret."""
-    origin = error.__cause__ if isinstance(error, MailError) else error
-    if isinstance(origin, _EXPLAINED):
-        return
-    frames = "".join(traceback.format_tb(origin.__traceback__))
-    click.echo(f"{frames}{type(origin).__module__}.{type(origin).__qualname__}", err=True)
-
-
 @click.group(cls=_Main, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="postroom-cli", prog_name="postroom", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the dialogue with the server, without secrets.")
@@ -93,5 +84,5 @@ def main(ctx: click.Context, debug: bool) -> None:
     ctx.with_resource(output.log_to_stderr(logging.DEBUG if debug else level))
 
 
-for command in (demo, send, check, providers, new_provider):
+for command in (demo, send, doctor, explain, providers, new_provider, lint):
     main.add_command(command)

@@ -5,12 +5,16 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 
 import click
 from rich.console import Console
 
+from postroom import MailError
+
 _WIDE = 1000  # columns; a pipe has no width, and a cell that is cut in two cannot be searched for
+_EXPLAINED = (type(None), MailError, OSError, click.ClickException, click.Abort, click.exceptions.Exit)
 _LOGGERS = ("postroom", "dotenv")
 _MADE = ("postroom.factory", logging.INFO)  # which sender was made is said in the commands' own words
 
@@ -42,6 +46,15 @@ def line(label: str, text: object, colour: str | None = None) -> None:
 def print_json(value: object) -> None:
     """Write `value` as JSON in ASCII, which every terminal and pipe can carry."""
     click.echo(json.dumps(value, indent=2))
+
+
+def show_origin(error: BaseException) -> None:
+    """Show where a bug is: the lines of code, not the exception's text, which may hold a secret."""
+    origin = error.__cause__ if isinstance(error, MailError) else error
+    if isinstance(origin, _EXPLAINED):
+        return
+    frames = "".join(traceback.format_tb(origin.__traceback__))
+    click.echo(f"{frames}{type(origin).__module__}.{type(origin).__qualname__}", err=True)
 
 
 @contextlib.contextmanager
@@ -77,3 +90,5 @@ def log_to_stderr(level: int) -> Iterator[None]:
 class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         say(record.levelname.lower(), record.getMessage())
+        if record.exc_info and record.exc_info[1] is not None:
+            show_origin(record.exc_info[1])

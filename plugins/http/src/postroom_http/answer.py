@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+STAGE = "request"
+
 
 @attrs.frozen
 class Answer:
@@ -16,6 +18,8 @@ class Answer:
     """Names without regard to case."""
     body: bytes = attrs.field(repr=False)
     """As much of it as came in time, at most 1 MiB."""
+    stage: str = STAGE
+    """What the request was for, as `MailSendError.stage` names it."""
 
     def json(self) -> Any:
         """Return the body as JSON, or None if it is something else or broke off."""

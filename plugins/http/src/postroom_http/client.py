@@ -17,10 +17,11 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 
-from postroom import Secret
-from postroom_http import failures
-from postroom_http.answer import Answer
+from postroom import Secret, Step
+from postroom_http import failures, way
+from postroom_http.answer import STAGE, Answer
 from postroom_http.settings import HttpSettings
 
 _CONNECT = 10.0  # seconds
@@ -38,7 +39,6 @@ class HttpClient:
 
     Args:
         settings: Where the API is and how long to wait.
-        prefix: Prefix of the settings' variables, such as `RESEND_`, for remedies.
         key: Field of the settings with the secret of the account. The secret is in no error, log, repr or pickle.
         header: Header that carries the key.
         scheme: What stands before the key, such as `Bearer`; empty for nothing.
@@ -47,7 +47,6 @@ class HttpClient:
     def __init__(
         self,
         settings: HttpSettings,
-        prefix: str,
         *,
         key: str = "api_key",
         header: str = "Authorization",
@@ -57,17 +56,21 @@ class HttpClient:
         secret: Secret = getattr(settings, key)
         self._auth = _KeyAuth(secret, header, scheme)
         self._url = settings.api_url.rstrip("/")
-        self.peer = failures.Peer(urlsplit(self._url).netloc, prefix, secret, prefix + key.upper())
+        self.peer = failures.Peer(urlsplit(self._url).netloc, secret)
         self._started = time.monotonic()
         self._sessions: dict[tuple[int, int], requests.Session] = {}
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, *, stage: str = STAGE) -> Answer:
         """Send a GET.
+
+        Args:
+            path: Path below the API's address, with its slash.
+            stage: What it is asked for. Errors have it as their `stage`, those about the answer as well.
 
         Raises:
             MailSendError: No answer came.
         """
-        return self._exchange("GET", path)
+        return self._exchange("GET", path, stage=stage)
 
     def post(
         self, path: str, payload: object, *, if_lost: failures.Lost, headers: Mapping[str, str] | None = None
@@ -86,6 +89,25 @@ class HttpClient:
         body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline)
         return self._exchange("POST", path, {"Content-Type": "application/json", **(headers or {})}, body, if_lost)
 
+    def probe(self) -> Iterator[Step]:
+        """Go the way to the API, over a connection of its own, and yield each step: `dns`, `connect`, `tls`.
+
+        The last one is left out for plain HTTP, and where a proxy of the environment is in between.
+
+        Raises:
+            MailSendError: The next step failed; `stage` is its name.
+        """
+        session = self._current()
+        proxy = select_proxy(self._url, dict(session.proxies))
+        verify = session.verify
+        return way.steps(
+            self._url,
+            self.peer,
+            proxy=proxy,
+            bundle=verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH,
+            timeout=min(each for each in (self._settings.timeout, self._settings.deadline, way.LONGEST) if each),
+        )
+
     def close(self) -> None:
         """Close the connections. A later request opens new ones."""
         while self._sessions:
@@ -101,6 +123,8 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: "_Body | None" = None,
         if_lost: failures.Lost | None = None,
+        *,
+        stage: str = STAGE,
     ) -> Answer:
         seconds, until = self._settings.timeout, time.monotonic() + self._settings.deadline
         timeout = urllib3.Timeout(
@@ -119,10 +143,10 @@ class HttpClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)))
+                return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)), stage)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             left = None if body is None else body.left
-            failure = failures.from_exception(error, self.peer, if_lost, left=left)
+            failure = failures.from_exception(error, self.peer, if_lost, left=left, stage=stage)
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
 

@@ -6,40 +6,28 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 import requests
 import urllib3
 
-from postroom import (
-    MailAuthError,
-    MailConnectionError,
-    MailRateLimitError,
-    MailRejectedError,
-    MailSendError,
-    MailTimeoutError,
-    MailUnavailableError,
-    Outcome,
-    Secret,
-)
-from postroom_http.answer import Answer
+from postroom import MailConnectionError, MailSendError, MailTimeoutError, Outcome, Rule, Secret, Symptom
+from postroom_http import rules as general
+from postroom_http.answer import STAGE, Answer
+from postroom_http.rules import NOT_THE_API, AnswerRule
 
-STAGE = "request"
 _TEXT_LIMIT = 200  # characters of a service's own words
-_CERTIFICATE = {  # by OpenSSL's X509_V_ERR_ numbers, x509_vfy.h
-    9: "Compare the clocks of this host and of the service",
-    10: "The service needs a new certificate",
-    62: "Check {}API_URL: its name is not in the certificate",
-    64: "Check {}API_URL: its name is not in the certificate",
-}
+_GENERAL = general.rules()
 _CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # a lost connection that OpenSSL was the first to notice
 _WORDS = {
     http.client.RemoteDisconnected: "the server closed the connection",
     http.client.HTTPException: "it does not speak HTTP",
     OSError: "the CAs to trust cannot be read",  # by requests, without a number, and with the path in its text
+    UnicodeError: "this is no name of a host",
+    urllib3.exceptions.LocationParseError: "this is no name of a host",
 }
-
+_NO_NAME = UnicodeError | urllib3.exceptions.LocationParseError
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # the only place where http.client has a proxy's answer
 
 
@@ -48,11 +36,7 @@ class Peer:
     """Whom a request goes to."""
 
     host: str
-    prefix: str
-    """Prefix of the settings' variables, such as `RESEND_`."""
     key: Secret
-    key_variable: str
-    """The variable that sets the key."""
 
     def conceal(self, text: str) -> str:
         """Return what a service said in one line, fit for a log, without the key, at most 200 characters."""
@@ -70,62 +54,33 @@ class Lost:
     """True if the service recognises the same request."""
 
 
-@attrs.frozen
-class Rule:
-    """What an answer means."""
-
-    kind: type[MailSendError]
-    remedy: str | None = None
-    transient: bool = False
-    outcome: Outcome = Outcome.NOT_SENT
-
-
-_SOMEBODY_ELSE = "Something else may have answered: check {prefix}API_URL and proxies"
-_OPEN = Rule(MailUnavailableError, transient=True, outcome=Outcome.UNKNOWN)
-_WRONG_KEY = Rule(MailAuthError, "Check {key}")
-_WRONG_PLACE = Rule(MailRejectedError, "Check {prefix}API_URL")
-_REFUSED = Rule(MailRejectedError)
-_NOT_HANDLED = Rule(MailUnavailableError, transient=True)  # as the server says itself by these
-_BY_STATUS = {
-    **dict.fromkeys((401, 403), _WRONG_KEY),
-    **dict.fromkeys((404, 405, 501, 505), _WRONG_PLACE),
-    **dict.fromkeys((408, 503), _NOT_HANDLED),
-    413: Rule(MailRejectedError, "The message is too large"),
-    429: Rule(MailRateLimitError, "Wait, and send less at a time", transient=True),
-}
-_BY_CLASS = {
-    2: Rule(MailUnavailableError, _SOMEBODY_ELSE, transient=True, outcome=Outcome.UNKNOWN),
-    3: Rule(MailRejectedError, "It redirects: set {prefix}API_URL to where the API is"),
-    4: _REFUSED,
-}
-_SAID_BY_ANYBODY = (_WRONG_KEY, _WRONG_PLACE, _REFUSED)
-
-
 def from_answer(
     answer: Answer,
     peer: Peer,
     if_lost: Lost | None,
     *,
     said: str = "",
-    rule: Rule | None = None,
+    rules: Iterable[Rule] = (),
     retry_after: float | None = None,
 ) -> MailSendError:
-    """Return the error for an answer that does not accept.
+    """Return the error for an answer that does not accept. What to do is left to the rules, unless `if_lost` says it.
 
     Args:
         answer: The answer.
         peer: Who gave it.
         if_lost: What to do where the answer leaves open what became of the message; None if the request sends none.
         said: The service's own words; empty if the answer does not look like one of the service's.
-        rule: What the answer means; None goes by its status.
+        rules: The provider's own rules, as it registers them: the first `AnswerRule` that matches says what the answer
+            means. Behind them come the general ones.
         retry_after: Seconds to wait; None takes them from the header Retry-After, if it is there.
     """
-    rule = rule or _by_status(answer.status, peer, understood=bool(said))
+    reason = f"{peer.host} answered {answer.status}: {peer.conceal(said) or NOT_THE_API}"
+    rule = _find((*rules, *_GENERAL), Symptom(text=reason, stage=answer.stage, code=answer.status))
     open_ = if_lost if rule.outcome is Outcome.UNKNOWN else None
     return rule.kind(
-        f"{peer.host} answered {answer.status}: {peer.conceal(said) or 'nothing that its API would say'}",
-        remedy=open_.remedy if open_ else rule.remedy,
-        stage=STAGE,
+        reason,
+        remedy=open_.remedy if open_ else None,
+        stage=answer.stage,
         code=answer.status,
         transient=open_.safe_to_retry if open_ else rule.transient,
         retry_after=seconds(answer.headers.get("Retry-After")) if retry_after is None else retry_after,
@@ -134,15 +89,14 @@ def from_answer(
     )
 
 
-def _by_status(status: int, peer: Peer, *, understood: bool) -> Rule:
-    """Return what a status means where the service has said nothing more exact (RFC 9110 section 15)."""
-    rule = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _OPEN)
-    if not understood and rule in _SAID_BY_ANYBODY:
-        rule = attrs.evolve(rule, remedy=_SOMEBODY_ELSE)
-    return attrs.evolve(rule, remedy=rule.remedy and rule.remedy.format(key=peer.key_variable, prefix=peer.prefix))
+def _find(among: Iterable[Rule], symptom: Symptom) -> AnswerRule:
+    """Return the first rule for an answer that matches. One of the general ones does."""
+    return next(rule for rule in among if isinstance(rule, AnswerRule) and rule.matches(symptom))
 
 
-def from_exception(error: Exception, peer: Peer, lost: Lost | None, *, left: bool | None) -> MailSendError:
+def from_exception(
+    error: Exception, peer: Peer, lost: Lost | None, *, left: bool | None, stage: str = STAGE
+) -> MailSendError:
     """Return the error for a request without an answer.
 
     Args:
@@ -150,29 +104,47 @@ def from_exception(error: Exception, peer: Peer, lost: Lost | None, *, left: boo
         peer: Whom the request was for.
         lost: What to do if it had left; None if it sends no mail.
         left: True if the whole request had left; None if it has no body, so that it leaves with the connection.
+        stage: What the request was for.
     """
     chain = list(_chain(error))
     late = any(isinstance(each, TimeoutError | requests.Timeout) for each in chain)
     broke = any(isinstance(each, urllib3.exceptions.ProtocolError) for each in chain)
-    kind = MailTimeoutError if late else MailConnectionError
     if left or (left is None and (broke or any(isinstance(each, requests.ReadTimeout) for each in chain))):
         said = "did not answer in time" if late else f"was lost before it answered: {_words(chain[-1])}"
-        return kind(
+        return (MailTimeoutError if late else MailConnectionError)(
             f"{peer.host} {said}",
             remedy=lost.remedy if lost else None,
-            stage=STAGE,
+            stage=stage,
             transient=lost.safe_to_retry if lost else True,
             outcome=Outcome.UNKNOWN if lost else Outcome.NOT_SENT,
             safe_to_retry=lost is not None and lost.safe_to_retry,
         )
-    proxy = "the proxy to " if any(isinstance(each, requests.exceptions.ProxyError) for each in chain) else ""
-    refused = _TUNNEL.match(str(chain[-1])) if proxy else None
-    reason = "not in time" if late else peer.conceal(str(chain[-1])) if refused else _words(chain[-1])
-    return kind(
-        f"{'cannot send the whole request to' if broke else 'cannot reach'} {proxy}{peer.host}: {reason}",
-        remedy="Check HTTPS_PROXY" if proxy else _remedy(chain[-1], peer),
-        stage="connect",
-        transient=late or (refused[1] >= "500" if refused else not _permanent(chain[-1])),
+    proxied = any(isinstance(each, requests.exceptions.ProxyError) for each in chain)
+    return unreachable(error, peer, proxied=proxied, broke=broke)
+
+
+def unreachable(
+    error: Exception, peer: Peer, *, stage: str | None = None, proxied: bool = False, broke: bool = False
+) -> MailSendError:
+    """Return the error for a server that did not get the request, or not the whole of it.
+
+    Args:
+        error: What the system, TLS or `requests` raised.
+        peer: Whom the request was for.
+        stage: The step that failed; None goes by the error.
+        proxied: True if it is a proxy that was not reached, or that does not reach the server.
+        broke: True if a part of the request may have left.
+    """
+    chain = list(_chain(error))
+    late = any(isinstance(each, TimeoutError | requests.Timeout) for each in chain)
+    last = chain[-1]
+    refused = _TUNNEL.match(str(last)) if proxied else None
+    reason = "not in time" if late else peer.conceal(str(last)) if refused else _words(last)
+    doing, proxy = "cannot send the whole request to" if broke else "cannot reach", "the proxy to " if proxied else ""
+    return (MailTimeoutError if late else MailConnectionError)(
+        f"{doing} {proxy}{peer.host}: {reason}",
+        stage=stage or _stage(last),
+        transient=late or (refused[1] >= "500" if refused else not _permanent(last)),
     )
 
 
@@ -212,15 +184,15 @@ def _permanent(error: BaseException) -> bool:
     """Return True if trying again will not help: the name does not exist, TLS is misconfigured."""
     if isinstance(error, socket.gaierror):
         return error.errno != socket.EAI_AGAIN
+    return isinstance(error, _NO_NAME) or _of_tls(error)
+
+
+def _stage(error: BaseException) -> str:
+    """Return the step that failed, as far as the error says it: a time-out does not."""
+    if isinstance(error, socket.gaierror | _NO_NAME):
+        return "dns"
+    return "tls" if _of_tls(error) else "connect"
+
+
+def _of_tls(error: BaseException) -> bool:
     return type(error) is OSError or (isinstance(error, ssl.SSLError) and not isinstance(error, _CUT))
-
-
-def _remedy(error: BaseException, peer: Peer) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        untrusted = "If you trust this service, set {}CA_FILE to the PEM file of its CA"
-        return _CERTIFICATE.get(error.verify_code, untrusted).format(peer.prefix)
-    if isinstance(error, ssl.SSLError) and not isinstance(error, _CUT):
-        return f"Check {peer.prefix}API_URL and {peer.prefix}CA_FILE"
-    if type(error) is OSError:
-        return f"Check {peer.prefix}CA_FILE and REQUESTS_CA_BUNDLE"
-    return f"Check {peer.prefix}API_URL, and that this host may reach it"

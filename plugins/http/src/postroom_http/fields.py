@@ -1,4 +1,4 @@
-"""Parts of a payload that every API needs: recipients each once, headers in ASCII, files in base64."""
+"""Parts of a payload that every API needs: recipients each once, headers in ASCII, files in base64; and the sender."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from email.charset import Charset
 
 import attrs
 
-from postroom import Address, Attachment, MailMessage
+from postroom import Address, Attachment, MailMessage, MailMessageError, SenderSettings
 
 _WORD = 45  # octets; they never make more than the 75 characters of an encoded word (RFC 2047 section 2)
 
@@ -39,6 +39,14 @@ def recipients(message: MailMessage, *, fold_case: bool = False) -> Recipients:
         return tuple(kept)
 
     return Recipients(new(message.to), new(message.cc), new(message.bcc))
+
+
+def default_sender(settings: SenderSettings) -> Address | None:
+    """Return the sender that is configured, or None. Core has warned of one that is no address."""
+    try:
+        return Address.parse(settings.default_from) if settings.default_from else None
+    except MailMessageError:
+        return None
 
 
 def headers(message: MailMessage) -> Mapping[str, str]:

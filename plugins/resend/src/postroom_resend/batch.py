@@ -8,9 +8,9 @@ from copy import copy
 from typing import Any
 
 from postroom import MailError, MailMessage, MailRejectedError, MailSendError, Outcome, Receipt
-from postroom_http.answer import Answer
+from postroom_http.answer import STAGE, Answer
 from postroom_http.client import HttpClient
-from postroom_http.failures import STAGE, Lost
+from postroom_http.failures import Lost
 from postroom_resend import answers
 from postroom_resend.payload import to_payload
 

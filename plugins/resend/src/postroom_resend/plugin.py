@@ -1,7 +1,9 @@
 """The entry point `resend`."""
 
 from postroom import Capability, Provider, Transport, hookimpl
+from postroom_http.rules import rules
 from postroom_resend.limits import LIMITS
+from postroom_resend.rules import RULES
 from postroom_resend.settings import PREFIX, ResendSettings
 
 
@@ -16,6 +18,7 @@ def postroom_provider() -> Provider:
         env_prefix=PREFIX,
         capabilities=Capability,  # all there are
         limits=LIMITS,
+        rules=(*RULES, *rules()),
     )
 
 

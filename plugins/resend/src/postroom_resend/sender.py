@@ -3,21 +3,22 @@
 import logging
 from collections.abc import Iterable, Iterator
 
-from postroom import Address, MailError, MailMessage, MailMessageError, MailRejectedError, Receipt
+from postroom import Address, MailError, MailMessage, MailRejectedError, Receipt, Step
+from postroom_http import fields
 from postroom_http.client import HttpClient
 from postroom_resend import answers, batch
 from postroom_resend.payload import to_payload
-from postroom_resend.settings import PREFIX, ResendSettings
+from postroom_resend.settings import ResendSettings
 
 _log = logging.getLogger("postroom.resend")
 
 
 class ResendSender:
-    """A `Transport` over the API of Resend."""
+    """A `BatchTransport` and `ProbeTransport` over the API of Resend."""
 
     def __init__(self, settings: ResendSettings) -> None:
-        self._default_from = settings.default_from
-        self._client = HttpClient(settings, PREFIX)
+        self._default_sender = fields.default_sender(settings)
+        self._client = HttpClient(settings)
 
     def deliver(self, message: MailMessage) -> Receipt:
         """Send one message, by `POST /emails`.
@@ -46,32 +47,61 @@ class ResendSender:
         Raises:
             MailSendError: Resend cannot be reached, does not know the key, or the domain is not verified.
         """
-        answer = self._client.get("/domains?limit=100")
-        if answer.status == 401 and answers.error_name(answer) == "restricted_api_key":
-            _log.info("the key may send and nothing else, so the sender's domain is not checked")
-            return
-        said = answer.json()
-        if answer.status != 200 or not isinstance(said, dict) or not isinstance(said.get("data"), list):
-            raise answers.explain(answer, self._client.peer, None)
-        if self._default_from is not None and not said.get("has_more"):
-            known = [each for each in said["data"] if isinstance(each, dict)]
-            _check_domain(self._default_from, {str(each.get("name")): each.get("status") for each in known})
+        for _ in self._steps(self._default_sender):
+            pass
+
+    def probe(self, sender: Address | None, recipient: Address | None) -> Iterator[Step]:
+        """Go to the API, then look at the key and at the sender's domain. Resend says nothing about a recipient.
+
+        Raises:
+            MailSendError: The next step failed; `stage` is its name.
+        """
+        yield from self._client.probe()
+        yield from self._steps(sender)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
+    def _steps(self, sender: Address | None) -> Iterator[Step]:
+        """Yield `key` and `sender`, both by the list of domains."""
+        answer = self._client.get("/domains?limit=100", stage="key")
+        if answer.status == 401 and answers.error_name(answer) == "restricted_api_key":
+            yield Step("key", "Resend knows the key, which may send and nothing else", {"access": "sending"})
+            yield _not_checked(sender, "the key may send and nothing else, so the sender's domain is not checked")
+            return
+        said = answer.json()
+        if answer.status != 200 or not isinstance(said, dict) or not isinstance(said.get("data"), list):
+            raise answers.explain(answer, self._client.peer, None)
+        yield Step("key", "Resend knows the key, which may do everything", {"access": "full"})
+        known = [each for each in said["data"] if isinstance(each, dict)]
+        statuses = {str(each.get("name")): each.get("status") for each in known}
+        if sender is None:
+            yield _not_checked(sender, "no sender is configured, so no domain is checked")
+        elif sender.domain not in statuses and said.get("has_more"):
+            yield _not_checked(sender, "there are more domains than on one page, so the sender's is not checked")
+        else:
+            yield _domain(sender.domain, statuses.get(sender.domain, "not there"))
 
-def _check_domain(sender: str, statuses: dict[str, object]) -> None:
-    try:
-        domain = Address.parse(sender).domain
-    except MailMessageError:
-        return  # core has warned, and refuses a message that would need it
-    status = statuses.get(domain, "not there")
+
+def _domain(domain: str, status: object) -> Step:
+    """Return the step for a domain that may send.
+
+    Raises:
+        MailRejectedError: It may not.
+    """
+    if domain == "resend.dev":
+        return Step("sender", f"the domain {domain} is Resend's own", {"domain": domain, "checked": True})
     # A domain that is verified for sending alone is "partially_verified".
-    if domain != "resend.dev" and status not in ("verified", "partially_verified"):
+    if status not in ("verified", "partially_verified"):
         raise MailRejectedError(
-            f"the domain {domain} of the sender is not verified at Resend (it is {status})",
-            remedy="Verify it at https://resend.com/domains, or set MAIL_DEFAULT_SEND_FROM to one that is",
-            stage="check",
+            f"the domain {domain} of the sender is not verified at Resend (it is {status})", stage="sender"
         )
+    facts = {"domain": domain, "checked": True, "status": status}
+    return Step("sender", f"the domain {domain} is verified", facts)
+
+
+def _not_checked(sender: Address | None, why: str) -> Step:
+    if sender is not None:
+        _log.info("%s", why)
+    return Step("sender", why, {"domain": sender.domain if sender is not None else None, "checked": False})

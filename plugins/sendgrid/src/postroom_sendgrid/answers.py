@@ -6,17 +6,12 @@ A failure is `{"errors": [{"message", "field", "help"}]}`.
 import time
 from typing import Any
 
-from postroom import MailAuthError, MailMessage, MailQuotaError, MailRejectedError, MailSendError
+from postroom import MailMessage, MailSendError
 from postroom_http import failures
 from postroom_http.answer import Answer
-from postroom_http.failures import Lost, Peer, Rule
+from postroom_http.failures import Lost, Peer
 from postroom_sendgrid.payload import ID
-
-_KEY = (
-    "Make a new key with the scope mail.send at https://app.sendgrid.com/settings/api_keys, and set SENDGRID_API_KEY; "
-    "a subuser in the EU needs SENDGRID_API_URL=https://api.eu.sendgrid.com"
-)
-_CREDITS = "Maximum credits exceeded"  # https://github.com/sendgrid/sendgrid-nodejs/issues/1032
+from postroom_sendgrid.rules import RULES
 
 
 def lost(message: MailMessage) -> Lost:
@@ -28,29 +23,15 @@ def lost(message: MailMessage) -> Lost:
 
 def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
     """Return the error for an answer that accepts nothing. `if_lost` is None where nothing was being sent."""
-    errors = _errors(answer.json())
-    words = [f"{each['message']} ({each['field']})" if each["field"] else each["message"] for each in errors]
-    rule = _rule(answer.status, errors[0]) if errors else None
+    # The field goes first: its texts may be longer than what is kept of them.
+    words = [f"{each['field']}: {each['message']}" if each["field"] else each["message"] for each in _errors(answer)]
     return failures.from_answer(
-        answer, peer, if_lost, said="; ".join(filter(None, words)), rule=rule, retry_after=_until_reset(answer)
+        answer, peer, if_lost, said="; ".join(filter(None, words)), rules=RULES, retry_after=_until_reset(answer)
     )
 
 
-def _rule(status: int, error: dict[str, str]) -> Rule | None:
-    if status not in (401, 403):
-        return None
-    if _CREDITS in error["message"]:
-        return Rule(MailQuotaError, "Wait until the credits renew, or take a larger plan", transient=True)
-    if error["field"].startswith("from"):
-        return Rule(
-            MailRejectedError,
-            "Verify the sender (MAIL_DEFAULT_SEND_FROM), or its domain, at "
-            "https://app.sendgrid.com/settings/sender_auth",
-        )
-    return Rule(MailAuthError, _KEY)
-
-
-def _errors(said: Any) -> list[dict[str, str]]:
+def _errors(answer: Answer) -> list[dict[str, str]]:
+    said: Any = answer.json()
     found = said.get("errors") if isinstance(said, dict) else None
     if not isinstance(found, list):
         return []

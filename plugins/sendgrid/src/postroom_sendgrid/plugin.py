@@ -1,7 +1,9 @@
 """The entry point `sendgrid`."""
 
 from postroom import Capability, Provider, Transport, hookimpl
+from postroom_http.rules import rules
 from postroom_sendgrid.limits import LIMITS
+from postroom_sendgrid.rules import RULES
 from postroom_sendgrid.settings import PREFIX, SendGridSettings
 
 
@@ -16,6 +18,7 @@ def postroom_provider() -> Provider:
         env_prefix=PREFIX,
         capabilities=Capability,  # all there are
         limits=LIMITS,
+        rules=(*RULES, *rules()),
     )
 
 

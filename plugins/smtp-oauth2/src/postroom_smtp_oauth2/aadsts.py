@@ -27,58 +27,58 @@ class TokenRule(Rule):
 RULES = (
     TokenRule(
         text="AADSTS7000215", meaning="The client secret is wrong",
-        remedy="The client secret is wrong: set {client_secret} to the secret's value, not its ID",
+        remedy="Set {client_secret} to the secret's value, not its ID",
     ),
     TokenRule(
         text="AADSTS7000222", meaning="The client secret has expired",
-        remedy="The client secret has expired: make a new one and set {client_secret}",
+        remedy="Make a new client secret and set {client_secret}",
     ),
     TokenRule(
         text="AADSTS700016", meaning="The tenant does not know the application",
-        remedy="This tenant does not know the application: check {client_id} and {tenant_id}",
+        remedy="Check {client_id} and {tenant_id}",
     ),
     TokenRule(
         text="AADSTS90002", meaning="There is no such tenant",
-        remedy="There is no such tenant: check {tenant_id}, and {oauth2_cloud} for a sovereign cloud",
+        remedy="Check {tenant_id}, and {oauth2_cloud} for a sovereign cloud",
     ),
     TokenRule(
         text="AADSTS900023", meaning="What is set is no tenant",
-        remedy="{tenant_id} is neither the ID nor a domain of a tenant",
+        remedy="Set {tenant_id} to the ID of the tenant, or to a domain of it",
     ),
     TokenRule(
         text="AADSTS700027", meaning="The certificate is not the application's",
-        remedy="The certificate is not the application's: upload it, or check {client_certificate}",
+        remedy="Upload it to the application, or check {client_certificate}",
     ),
     TokenRule(
         text="AADSTS500011", meaning="The tenant does not know what the token is for",
-        remedy="The tenant does not know what the token is for: check {oauth2_scope} and {oauth2_cloud}",
+        remedy="Check {oauth2_scope} and {oauth2_cloud}",
     ),
     TokenRule(
         text="AADSTS70011", meaning="The scope is malformed",
-        remedy="The scope is malformed: {oauth2_scope} ends with /.default",
+        remedy="Set {oauth2_scope} to a scope that ends with /.default",
     ),
     TokenRule(
         text="AADSTS53003", meaning="Conditional access blocks the application",
-        remedy="Conditional access blocks the application: ask for an exception",
+        remedy="Ask for an exception for the application",
     ),
     TokenRule(
-        text="AADSTS50126", meaning="User name or password is wrong", remedy="User name or password is wrong",
+        text="AADSTS50126", meaning="User name or password is wrong", remedy="Check user name and password",
     ),
     TokenRule(
         text="AADSTS700213", meaning="No federated credential of the application matches the token's subject",
-        remedy="No federated credential of the application matches the token's subject: check its configuration",
+        remedy="Check the subject of the application's federated credential",
     ),
     TokenRule(
         text="AADSTS70021", meaning="No federated credential of the application matches the token",
-        remedy="No federated credential of the application matches the token: check issuer, subject and audience",
+        remedy="Check issuer, subject and audience of the application's federated credential",
     ),
     TokenRule(
         text="AADSTS50196", meaning="The identity service saw too many equal requests",
-        remedy="The service saw too many equal requests: wait", transient=True,
+        remedy="Wait", transient=True,
     ),
     TokenRule(
         text="AADSTS90033", meaning="The identity service has a passing fault",
-        remedy="The service has a passing fault: wait", transient=True,
+        remedy="Wait", transient=True,
     ),
     *(
         TokenRule(

@@ -27,7 +27,7 @@ _HOSTS = (
     "outlook-dod.office365.us",
     "smtp.partner.outlook.cn",
 )
-_OAUTH2 = "Passwords are off here: install postroom-smtp-oauth2 and set {auth_type}=oauth2"
+_OAUTH2 = "Install postroom-smtp-oauth2 and set {auth_type}=oauth2"
 _SEND_AS = (
     "Send as the mailbox that logs in ({default_from}), or run: "
     "Add-RecipientPermission SENDER -Trustee LOGIN -AccessRights SendAs"
@@ -68,13 +68,13 @@ RULES = (
     ),
     ReplyRule(
         meaning="The security defaults of the tenant forbid SMTP AUTH",
-        remedy="The tenant's security defaults forbid SMTP AUTH: replace them by conditional access that allows it",
+        remedy="Replace the security defaults by conditional access that allows it",
         source="https://learn.microsoft.com/entra/fundamentals/security-defaults", kind=MailAuthError,
         code="535", enhanced_code="5.7.139", text="security defaults policy",
     ),
     ReplyRule(
         meaning="A conditional access policy, or the mailbox, forbids SMTP AUTH",
-        remedy="A conditional access policy or the mailbox forbids it: ask for an exception, and run "
+        remedy="Ask for an exception, and run "
         "Set-CASMailbox -Identity MAILBOX -SmtpClientAuthenticationDisabled $false",
         source=_DISABLED, kind=MailAuthError,
         code="535", enhanced_code="5.7.139", text="did not meet the criteria",
@@ -113,19 +113,19 @@ RULES = (
     ),
     ReplyRule(
         meaning="The mailbox has used up its 10000 recipients for 24 hours",
-        remedy="The mailbox has sent to 10000 recipients within 24 hours: wait a day, or use a service for bulk mail",
+        remedy="Wait a day, or use a service for bulk mail",
         source=_LIMITS, kind=MailQuotaError, transient=True,
         code="554", enhanced_code="5.2.0", text="SubmissionQuotaExceededException",
     ),
     ReplyRule(
         meaning="The mailbox that sends is full",
-        remedy="The mailbox that sends is full: empty its Sent Items",
+        remedy="Empty its Sent Items",
         source=_LIMITS, kind=MailQuotaError,
         code="554", enhanced_code="5.2.2", text="QuotaExceededException",
     ),
     ReplyRule(
         meaning="A High Volume Email account sends inside the organisation only",
-        remedy="A High Volume Email account sends inside the organisation only: use another for outside recipients",
+        remedy="Use another account for outside recipients",
         source="https://learn.microsoft.com/exchange/mail-flow-best-practices/high-volume-mails-m365",
         kind=MailRejectedError,
         code="550", enhanced_code="5.5.105",

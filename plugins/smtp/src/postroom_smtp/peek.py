@@ -13,11 +13,12 @@ Answer = Literal[
     "it speaks POP3, not SMTP",
     "it speaks SSH, not SMTP",
     "it speaks something else, not SMTP",
+    "it hangs up on everybody",
     "it says nothing to anybody",
 ]
 
 _WAIT = 2.0  # seconds for each thing that is waited for; there are four of them at most
-_QUESTION = b"EHLO postroom.invalid\r\n\r\n"  # to a web server, it is a bad request with its end
+_QUESTION = b"GET / HTTP/1.0\r\n\r\n"  # to whoever has said nothing, as no SMTP server does
 _BEGINNINGS: tuple[tuple[bytes, Answer], ...] = (
     (b"\x15\x03", "it begins with TLS"),  # an alert, RFC 8446 section 5.1
     (b"\x16\x03", "it begins with TLS"),
@@ -36,12 +37,13 @@ def peek(host: str, port: int) -> Answer:
     within = _in_tls(host, port)
     if within is not None:
         return "it speaks HTTP, not SMTP" if within.startswith(b"HTTP/") else "it begins with TLS"
-    return _named(_in_plain_text(host, port, _QUESTION))
+    asked = _in_plain_text(host, port, _QUESTION)
+    if asked:
+        return _named(asked)
+    return "it says nothing to anybody" if first is None else "it hangs up on everybody"
 
 
 def _named(first: bytes) -> Answer:
-    if not first:
-        return "it says nothing to anybody"
     if first[:3].isdigit() and first[3:4] in (b" ", b"-", b"\r"):
         return "it speaks SMTP in plain text"
     for beginning, name in _BEGINNINGS:
@@ -50,12 +52,17 @@ def _named(first: bytes) -> Answer:
     return "it speaks something else, not SMTP"
 
 
-def _in_plain_text(host: str, port: int, question: bytes | None) -> bytes:
-    with contextlib.suppress(OSError), socket.create_connection((host, port), _WAIT) as sock:
-        if question:
-            sock.sendall(question)
-        return sock.recv(64)
-    return b""
+def _in_plain_text(host: str, port: int, question: bytes | None) -> bytes | None:
+    """Return what is said, unasked or asked: nothing if the connection ends at once, None if it does not."""
+    try:
+        with socket.create_connection((host, port), _WAIT) as sock:
+            if question:
+                sock.sendall(question)
+            return sock.recv(64)
+    except TimeoutError:
+        return None
+    except OSError:
+        return b""
 
 
 def _in_tls(host: str, port: int) -> bytes | None:

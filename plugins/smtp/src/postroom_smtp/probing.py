@@ -49,9 +49,14 @@ def _open(dialler: Dialler, settings: SmtpSettings) -> Generator[Step, None, Ses
                 session: Session = end.value
                 return session
             yield _step(stage, found, settings)
+            if isinstance(found, Session):
+                found.begin(Deadline(_WHOLE))  # what the reader of the steps did meanwhile does not count
     except (MailConnectionError, MailTimeoutError) as error:
         if error.stage in _PUZZLING and "certificate" not in error.reason:
-            error.reason += f"; {peek(settings.server, settings.port)}"
+            answer = peek(settings.server, settings.port)
+            # What answers as it should has failed for another reason, and to name it would send people to the settings.
+            if answer != ("it begins with TLS" if settings.mode == "implicit" else "it speaks SMTP in plain text"):
+                error.reason += f"; {answer}"
         raise
 
 

@@ -13,7 +13,7 @@ _ENHANCED = "https://www.rfc-editor.org/rfc/rfc3463#section-3"
 _LATER = "Wait some minutes, and send again"
 _LESS = "Wait some minutes, and send less at a time"
 _ADDRESS = "Check the recipient's address"
-_SENDER = "Check the sender: this server may want the address that logs in ({default_from})"
+_SENDER = "Set {default_from} to a sender that the server takes, such as the address that logs in ({username})"
 _ASK = "Ask whoever runs the server, with the words above"
 
 
@@ -28,12 +28,12 @@ class ReplyRule(Rule):
 LOGIN: tuple[Rule, ...] = (
     Rule(
         meaning="The server wants TLS before anything else",
-        remedy="The server wants TLS first: set {use_tls}=true and {opportunistic_tls}=true",
+        remedy="Set {use_tls}=true and {opportunistic_tls}=true",
         source="https://www.rfc-editor.org/rfc/rfc3207#section-4", code="530", text="STARTTLS",
     ),
     Rule(
         meaning="The server wants a login before it takes mail",
-        remedy="The server wants a login: set {username} and how to log in",
+        remedy="Set {username} and how to log in",
         source=_AUTH, code="530",
     ),
     Rule(
@@ -54,6 +54,10 @@ LOGIN: tuple[Rule, ...] = (
         meaning="The server does not take this kind of login for this account",
         remedy="Ask for the kind of login it takes; many services want a password made for applications",
         source=_AUTH, code="534",
+    ),
+    Rule(
+        meaning="The server does not understand the login", remedy="Set {auth_type} to one that the server offers",
+        source=_AUTH, stage="auth", code="500",
     ),
     Rule(
         meaning="The server does not know this kind of login", remedy="Set {auth_type} to one that the server offers",
@@ -80,6 +84,12 @@ _RECIPIENT = (
         source=_ENHANCED, stage="rcpt", text="relaying denied",
     ),
     Rule(
+        meaning="The server takes mail for its own users only, unless we log in",
+        remedy="Set {username} and how to log in, or have the address of this host allowed to relay",
+        source="https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/",
+        code="550", enhanced_code="5.7.54",
+    ),
+    Rule(
         meaning="There is no such mailbox", remedy=_ADDRESS,
         source=_ENHANCED, code="5xx", enhanced_code="5.1.1",
     ),
@@ -104,6 +114,10 @@ _RECIPIENT = (
         source=_ENHANCED, enhanced_code="5.2.2",
     ),
     Rule(
+        meaning="The message is larger than the server takes", remedy="Send less, or a link to the file",
+        source=_ENHANCED, enhanced_code="5.3.4",
+    ),
+    Rule(
         meaning="Too many recipients for one message", remedy="Split the list",
         source="https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.10", enhanced_code="4.5.3",
     ),
@@ -115,13 +129,13 @@ _RECIPIENT = (
         meaning="The mailbox is busy, or the server takes mail from strangers at the second attempt only (greylisting)",
         remedy=_LATER, source=_CODES, stage="rcpt", code="450",
     ),
-    Rule(
-        meaning="The server does not take mail for this recipient", remedy=_ADDRESS,
-        source=_CODES, stage="rcpt", code="5xx",
-    ),
 )  # fmt: skip
 
 _BUSY = (
+    Rule(
+        meaning="The server cannot begin TLS now", remedy=_LATER,
+        source="https://www.rfc-editor.org/rfc/rfc3207#section-4", stage="starttls", code="454",
+    ),
     Rule(
         meaning="The server is out of room or of power", remedy=_LATER,
         source=_ENHANCED, code="452", enhanced_code="4.3.1",
@@ -143,13 +157,13 @@ _BUSY = (
 
 _SENDER_AND_CONTENT = (
     Rule(
+        meaning="The server takes no mail at all", remedy="Check {server}",
+        source="https://www.rfc-editor.org/rfc/rfc7504", code="521",
+    ),
+    Rule(
         meaning="The server turns this host away before it has said anything",
         remedy="Have the address of this host allowed, or use the port for submission: {port}=587",
         source=_CODES, stage="greeting", code="5xx",
-    ),
-    Rule(
-        meaning="The server takes no mail at all", remedy="Check {server}",
-        source="https://www.rfc-editor.org/rfc/rfc7504", code="521",
     ),
     Rule(
         meaning="The server does not take the name that we introduce ourselves with",
@@ -157,21 +171,21 @@ _SENDER_AND_CONTENT = (
         source="https://www.rfc-editor.org/rfc/rfc5321#section-4.1.4", stage="ehlo", code="5xx",
     ),
     Rule(
-        meaning="The server does not take mail from this sender", remedy=_SENDER,
-        source=_CODES, stage="mail", code="5xx",
-    ),
-    Rule(
         meaning="The message is larger than the server takes", remedy="Send less, or a link to the file",
         source="https://www.rfc-editor.org/rfc/rfc1870#section-6.1", code="552",
     ),
     Rule(
-        meaning="The message is larger than the server takes", remedy="Send less, or a link to the file",
-        source=_ENHANCED, enhanced_code="5.3.4",
+        meaning="The server does not take mail from this sender", remedy=_SENDER,
+        source=_CODES, stage="mail", code="5xx",
     ),
     Rule(
         meaning="The server does not take the message for a reason of policy: spam, sender, or content",
         remedy=f"Check SPF, DKIM and DMARC of the sender's domain (postroom lint --dns). {_ASK}",
         source=_ENHANCED, code="5xx", enhanced_code="5.7.x",
+    ),
+    Rule(
+        meaning="The server does not take mail for this recipient", remedy=_ADDRESS,
+        source=_CODES, stage="rcpt", code="5xx",
     ),
     Rule(
         meaning="The server does not know a command that it has offered or must know",

@@ -69,6 +69,11 @@ _WRONG_MODE = (
     Rule(meaning=_BEGINS_WITH_TLS, remedy=_IMPLICIT, source=_PORTS, text="speaks TLS where plain text is expected"),
     Rule(meaning=_BEGINS_PLAIN, remedy=_STARTTLS_INSTEAD, source=_PORTS, text="it speaks SMTP in plain text"),
     Rule(
+        meaning="Something takes the connection and ends it at once, as a server does that does not let this host in",
+        remedy=f"{_REACH}; then ask whoever runs the server",
+        source=_SMTP, text="it hangs up on everybody",
+    ),
+    Rule(
         meaning="Something takes the connection and says nothing, as a firewall or a server that is overloaded does",
         remedy=f"{_REACH}; then ask whoever runs the server",
         source=_SMTP, text="it says nothing to anybody",

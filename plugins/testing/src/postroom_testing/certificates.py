@@ -59,6 +59,10 @@ class Certificates:
         context.load_cert_chain(path)
         return context
 
+    def ending(self, left: datetime.timedelta) -> ssl.SSLContext:
+        """Valid for localhost and 127.0.0.1, and for so long from now on."""
+        return _server(self._issue(not_before=_now() - _DAY, not_after=_now() + left))
+
     def good_files(self) -> tuple[str, str]:
         """Write the certificate chain and the key of a good server, and return their paths."""
         leaf = self._issue()

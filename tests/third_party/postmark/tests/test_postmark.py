@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from postroom import (
     Attachment,
+    MailAuthError,
     MailMessage,
     MailMessageError,
     MailQuotaError,
@@ -39,18 +40,18 @@ def test_the_token_goes_in_its_own_header(http_server: Serve) -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "transient", "advice"),
     [
-        (300, MailRejectedError, False, ""),
+        (300, MailRejectedError, False, "Correct what the answer names"),
         (400, MailRejectedError, False, "Confirm the sender"),
         (405, MailQuotaError, True, "larger plan"),
-        (406, MailRejectedError, False, "reactivate the address"),
-        (412, MailRejectedError, False, "not approved yet"),
+        (406, MailRejectedError, False, "Reactivate the address"),
+        (412, MailRejectedError, False, "until Postmark has approved"),
     ],
 )
 def test_a_code_decides_what_422_means(
     http_server: Serve, code: int, kind: type[MailSendError], transient: bool, advice: str
 ) -> None:
     """One status stands for a wrong address, a sender that is not confirmed, and an account without credits."""
-    with pytest.raises(MailSendError, match=f"answered 422: {code}, Because.") as caught:
+    with pytest.raises(MailSendError, match=f"answered 422: ErrorCode {code}, Because.") as caught:
         send(http_server(Reply(422, {"ErrorCode": code, "Message": "Because."})).url)
     error = caught.value
     assert (type(error), error.transient, error.outcome) == (kind, transient, Outcome.NOT_SENT)
@@ -80,3 +81,19 @@ def test_what_postmark_does_not_take_is_refused(fields: dict[str, Any], breach: 
     """The rule is known before the network is asked, and named with its page."""
     with pytest.raises(MailMessageError, match=breach):
         send(**fields)
+
+
+def test_a_probe_goes_on_to_the_token(http_server: Serve) -> None:
+    """Behind the way to the service, the token is looked at, and nothing is sent."""
+    server = http_server(Reply(200, {"ID": 1, "Name": "Production"}))
+    config = {"server_token": "s3cr3t-token-of-nobody", "api_url": server.url}
+    with MailSenderFactory.create_sender("postmark", config) as sender:
+        assert [step.name for step in sender.probe()][-1] == "key"
+    assert [request.path for request in server.requests] == ["/server"]
+
+
+def test_a_wrong_token_names_the_variable(http_server: Serve) -> None:
+    """A rule names the field of the settings, and people read the variable."""
+    server = http_server(Reply(401, {"ErrorCode": 10, "Message": "No Account or Server API tokens were supplied."}))
+    with pytest.raises(MailAuthError, match="and set POSTMARK_SERVER_TOKEN"):
+        send(server.url)

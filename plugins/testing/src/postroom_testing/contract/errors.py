@@ -86,7 +86,7 @@ class Errors(Contract):
         """An operator is sent to a variable that there is."""
         known = {info.variable for info in describe(self.registered.settings, self.registered.env_prefix)}
         named = {*_VARIABLE.findall(self.failure(case).remedy or "")}
-        assert named <= known | _ANYBODYS, f"remedy= names variables that this provider has not: {named - known}"
+        assert named <= known | _ANYBODYS, f"the remedy names variables that this provider has not: {named - known}"
 
     def test_no_secret_is_shown(self, case: Case) -> None:
         """Neither the error, nor what it was raised from, nor any logger at any level shows a secret."""
@@ -114,7 +114,7 @@ class Errors(Contract):
         """An operator is told which variable to look at."""
         self.needs(Case.UNAUTHORIZED)
         error = self.failure(Case.UNAUTHORIZED)
-        assert error.remedy, "remedy=: say which variable to check"
+        assert error.remedy, "Provider(rules=...) or remedy=: say which variable to check"
 
     def test_success_shows_no_secret(self) -> None:
         """A send that succeeds logs no secret, either."""
@@ -144,7 +144,7 @@ class Errors(Contract):
 
 
 class ConnectionTests(Contract):
-    """`check_connection` and `test_connection`."""
+    """`check_connection`, `test_connection` and `probe`."""
 
     def test_a_good_connection_is_good(self, service: Running) -> None:
         """Both say so, and no message is sent."""
@@ -160,6 +160,27 @@ class ConnectionTests(Contract):
             assert sender.test_connection() is False
             with pytest.raises(MailError):
                 sender.check_connection()
+
+    def test_a_probe_sends_nothing(self, service: Running) -> None:
+        """`probe` yields what it has done: one line and plain data, without a secret; no message is sent."""
+        with self.made(service.place) as sender:
+            steps = [*sender.probe()]
+        assert steps, "probe() yields no step"
+        assert service.arrived() == [], "probe() sends a message: stop before it"
+        secrets = self.secrets(service.place)
+        for step in steps:
+            shown = f"{step.name} {step.said} {step.warning} {json.dumps(dict(step.facts))}"
+            assert not [secret for secret in secrets if secret in shown], f"a secret is in the step {step.name!r}"
+            assert step.said.isprintable(), f"Step({step.name!r}, said=): write one printable line"
+
+    def test_a_probe_finds_a_wrong_key(self, service: Running) -> None:
+        """The step that fails raises, with its name and what to do."""
+        self.needs(Case.UNAUTHORIZED)
+        service.play(Case.UNAUTHORIZED)
+        with self.made(service.place) as sender, pytest.raises(MailAuthError) as caught:
+            for _ in sender.probe():
+                pass
+        assert caught.value.remedy, "Provider(rules=...): say which variable to check when the key is wrong"
 
     def test_a_wrong_key_is_an_error(self, service: Running) -> None:
         """The check finds a key that the service does not know."""

@@ -70,6 +70,25 @@ class Registration(Contract):
         for limit in self.registered.limits:
             assert re.match(r"https?://", limit.source), f"Limit({limit.rule!r}, ..., source=): give the page's address"
 
+    def test_each_rule_has_a_source(self) -> None:
+        """What a failure means can be looked up."""
+        for rule in self.registered.rules:
+            assert re.match(r"https?://", rule.source), f"Rule(meaning={rule.meaning!r}, source=): give an address"
+
+    def test_each_rule_names_settings_that_there_are(self) -> None:
+        """A setting in braces is a field of the settings, so an operator reads its variable."""
+        fields = {info.field for info in self._fields}
+        for rule in self.registered.rules:
+            unknown = sorted(rule.fields - fields)
+            assert not unknown, f"Rule(meaning={rule.meaning!r}): the settings have no field {unknown}"
+
+    def test_each_rule_reads_as_one_line(self) -> None:
+        """Meaning and remedy are put into a line of a log, and into a sentence."""
+        for rule in self.registered.rules:
+            for name, text in (("meaning", rule.meaning), ("remedy", rule.remedy)):
+                fits = text.isprintable() and text == text.strip() and text and not text.endswith(".")
+                assert fits, f"Rule({name}={text!r}): write one printable line without a full stop at its end"
+
     def test_the_settings_are_a_settings_class(self) -> None:
         """They derive from `SenderSettings`."""
         assert issubclass(self.registered.settings, SenderSettings)

@@ -3,20 +3,14 @@
 A failure is `{"ErrorCode", "Message"}`. The code decides, since 422 stands for many causes.
 """
 
-from postroom import MailAuthError, MailQuotaError, MailRejectedError, MailSendError
+from postroom import MailSendError
 from postroom_http import failures
 from postroom_http.answer import Answer
-from postroom_http.failures import Lost, Peer, Rule
+from postroom_http.failures import Lost, Peer
+
+from postroom_postmark.rules import RULES
 
 IF_LOST = Lost("Look for it in the activity of Postmark's server before you send it again")
-
-_BY_CODE = {
-    10: Rule(MailAuthError, "Copy the token from the tab API Tokens of the server, and set POSTMARK_SERVER_TOKEN"),
-    400: Rule(MailRejectedError, "Confirm the sender (MAIL_DEFAULT_SEND_FROM), or verify its domain, at Postmark"),
-    405: Rule(MailQuotaError, "Take a larger plan: the account may send no more", transient=True),
-    406: Rule(MailRejectedError, "The recipient has bounced or complained: reactivate the address at Postmark"),
-    412: Rule(MailRejectedError, "The account is not approved yet: it may send to the sender's own domain only"),
-}
 
 
 def accepted_id(answer: Answer) -> str | None:
@@ -33,5 +27,5 @@ def explain(answer: Answer, peer: Peer, if_lost: Lost | None) -> MailSendError:
     code = said.get("ErrorCode") if isinstance(said, dict) else None
     if not isinstance(code, int) or answer.status < 300:
         return failures.from_answer(answer, peer, if_lost)
-    rule = _BY_CODE.get(code) if answer.status in (401, 422) else None
-    return failures.from_answer(answer, peer, if_lost, said=f"{code}, {said.get('Message')}", rule=rule)
+    words = f"ErrorCode {code}, {said.get('Message')}"
+    return failures.from_answer(answer, peer, if_lost, said=words, rules=RULES)

@@ -1,8 +1,10 @@
 """The entry point `postmark`."""
 
 from postroom import Capability, Provider, Transport, hookimpl
+from postroom_http.rules import rules
 
 from postroom_postmark.limits import LIMITS
+from postroom_postmark.rules import RULES
 from postroom_postmark.settings import PREFIX, PostmarkSettings
 
 CAPABILITIES = (
@@ -25,6 +27,7 @@ def postroom_provider() -> Provider:
         env_prefix=PREFIX,
         capabilities=CAPABILITIES,
         limits=LIMITS,
+        rules=(*RULES, *rules("server_token")),
     )
 
 

@@ -1,0 +1,1 @@
+"""`postroom lint`: what is wrong with a message or a template before it is sent."""

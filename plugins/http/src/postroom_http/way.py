@@ -1,0 +1,99 @@
+"""The way to an API, step by step, for whoever looks for what is wrong with it: its name, TCP, TLS."""
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+
+from postroom import MailSendError, Step
+from postroom_http.failures import Peer, unreachable
+
+LONGEST = 8.0
+"""Seconds that a step may take at most. How long a name is looked up is up to the system."""
+
+_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+
+
+def steps(url: str, peer: Peer, *, proxy: str | None, bundle: str, timeout: float) -> Iterator[Step]:
+    """Yield `dns`, `connect` and `tls`. TLS is left out for plain HTTP, and behind a proxy, whose tunnel is not opened.
+
+    Args:
+        url: Address of the API.
+        peer: Whom errors name.
+        proxy: Address of the proxy in between; None if there is none.
+        bundle: File or folder with the CAs to trust.
+        timeout: Seconds for each step.
+
+    Raises:
+        MailSendError: The next step failed; `stage` is its name.
+    """
+
+    def failed(stage: str, error: Exception) -> MailSendError:
+        return unreachable(error, peer, stage=stage, proxied=proxy is not None)
+
+    host, port = _place(proxy if proxy is not None else url)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise failed("dns", error) from error
+    addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+    by = f", the proxy on the way to {peer.host}" if proxy is not None else ""
+    facts: dict[str, object] = {"host": host, "addresses": addresses, "proxy": proxy is not None}
+    yield Step("dns", f"{host} is {', '.join(addresses)}{by}", facts)
+
+    try:
+        sock = _connected(addresses, port, timeout)
+    except OSError as error:
+        raise failed("connect", error) from error
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(sock)
+        address = str(sock.getpeername()[0])
+        what = "the proxy at " if proxy is not None else ""
+        yield Step("connect", f"connected to {what}{address}, port {port}", {"address": address, "port": port})
+        if proxy is not None or not url.startswith("https:"):
+            return
+        try:
+            secure = stack.enter_context(_secured(sock, host, bundle))
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise failed("tls", error) from error
+        yield Step.of_tls(secure)
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Return host and port. A proxy may be named without its scheme; it is http then, as `requests` has it."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 80)
+
+
+def _connected(addresses: list[str], port: int, timeout: float) -> socket.socket:
+    """Try the addresses in turn, and raise the error of the last one."""
+    until = time.monotonic() + timeout
+    last: OSError = TimeoutError()
+    for address in addresses:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            sock = socket.create_connection((address, port), left)
+        except OSError as error:
+            last = error
+        else:
+            sock.settimeout(timeout)
+            return sock
+    raise last
+
+
+def _secured(sock: socket.socket, host: str, bundle: str) -> ssl.SSLSocket:
+    """Do the handshake as `requests` does it."""
+    if not Path(bundle).exists():
+        raise OSError("no such bundle")
+    folder = Path(bundle).is_dir()
+    context = urllib3.util.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.load_verify_locations(None if folder else bundle, bundle if folder else None)
+    context.set_alpn_protocols(["http/1.1"])
+    return context.wrap_socket(sock, server_hostname=host)

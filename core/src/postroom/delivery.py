@@ -1,14 +1,14 @@
 """What the factory returns: the provider's transport with everything around it that is the same for all providers."""
 
-import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Self
 
 from postroom.address import Address
 from postroom.batch import Result, in_order
 from postroom.errors import MailError, MailMessageError
+from postroom.guard import Guard
 from postroom.message import MailMessage, with_sender
 from postroom.probe import Step
 from postroom.provider import Provider
@@ -17,8 +17,6 @@ from postroom.registry import ProviderRegistry
 from postroom.send_errors import MailRecipientsError, MailSendError
 from postroom.sender import BatchTransport, ProbeTransport, Transport
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 _log = logging.getLogger("postroom.delivery")
 
 
@@ -38,6 +36,7 @@ class Delivery:
     ) -> None:
         self._transport = transport
         self._provider = provider
+        self._guard = Guard(provider)
         self._registry = registry
         self._default_from = default_from
         self._default: Address | MailMessageError | None = None
@@ -111,9 +110,9 @@ class Delivery:
         """
         transport = self._transport
         offer = transport.deliver_many if isinstance(transport, BatchTransport) else self._one_by_one
-        for message, result in in_order(messages, self._complete, offer, self._explain):
+        for message, result in in_order(messages, self._complete, offer, self._guard.lost):
             if isinstance(result, MailSendError):
-                self._tell(result)
+                self._guard.tell(result)
             self._observe(message, result)
             yield result
 
@@ -136,7 +135,7 @@ class Delivery:
         Raises:
             MailError: The provider cannot be reached or does not know us.
         """
-        self._guarded(Outcome.NOT_SENT, self._transport.check_connection)
+        self._guard.call(Outcome.NOT_SENT, self._transport.check_connection)
 
     def probe(self, recipient: str | None = None) -> Iterator[Step]:
         """Go the way that a message would go, step by step, and stop before the message. Yield what was done.
@@ -155,7 +154,7 @@ class Delivery:
             return
         sender = self._default if isinstance(self._default, Address) else None
         steps = self._transport.probe(sender, whom)
-        while (step := self._guarded(Outcome.NOT_SENT, next, steps, None)) is not None:
+        while (step := self._guard.call(Outcome.NOT_SENT, next, steps, None)) is not None:
             yield step
 
     def close(self) -> None:
@@ -175,7 +174,7 @@ class Delivery:
             raise MailMessageError(f"send takes a MailMessage, not {type(message).__name__}")
         if message.from_ is None:
             message = self._with_default_sender(message)
-        self._guarded(Outcome.NOT_SENT, self._provider.check, message)
+        self._guard.call(Outcome.NOT_SENT, self._provider.check, message)
         return message
 
     def _with_default_sender(self, message: MailMessage) -> MailMessage:
@@ -186,7 +185,7 @@ class Delivery:
         return with_sender(message, self._default)
 
     def _offer(self, message: MailMessage) -> Receipt:
-        return self._guarded(Outcome.UNKNOWN, self._deliver, message)
+        return self._guard.call(Outcome.UNKNOWN, self._deliver, message)
 
     def _deliver(self, message: MailMessage) -> Receipt:
         receipt: object = self._transport.deliver(message)
@@ -208,39 +207,6 @@ class Delivery:
             self._registry.observe("postroom_message_sent", message=message, receipt=result)
         else:
             self._registry.observe("postroom_message_failed", message=message, error=result)
-
-    def _guarded(self, outcome: Outcome, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Let nothing but a `MailError` out of the provider; for anything else, `outcome` is what is known."""
-        try:
-            return call(*args, **kwargs)
-        except MailSendError as error:
-            self._tell(error)
-            raise
-        except MailError:
-            raise
-        except Exception as error:
-            raise self._foreign(error, outcome) from error
-
-    def _tell(self, error: MailSendError) -> None:
-        """Add the provider's name, and what to do where the transport has left that to the rules."""
-        error.provider = error.provider or self.provider
-        if error.remedy is None and (rule := self._provider.diagnose(error)) is not None:
-            error.remedy = rule.remedy
-
-    def _explain(self, error: Exception) -> MailError:
-        """Return a new error for one of the messages that a transport has lost by raising."""
-        made = copy.copy(error) if isinstance(error, MailError) else self._foreign(error, Outcome.UNKNOWN)
-        made.__cause__ = error  # which has the traceback
-        return made
-
-    def _foreign(self, error: Exception, outcome: Outcome) -> MailSendError:
-        # Its text stays out: nobody knows what a foreign exception quotes. The cause is chained for the traceback.
-        remedy = "It is a bug of the provider: report it with the traceback"
-        if outcome is Outcome.UNKNOWN:
-            remedy += ". The message may have been sent: do not send it again before you know"
-        return MailSendError(
-            f"unexpected {type(error).__name__} in the provider", remedy=remedy, provider=self.provider, outcome=outcome
-        )
 
 
 def _list(receipt: Receipt) -> str:

@@ -1,5 +1,7 @@
 """Diagnosis as data: when a rule holds, and what people read."""
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -8,7 +10,7 @@ from postroom.rules import find
 from postroom.settings import SenderSettings
 
 
-def rule(**conditions: str) -> Rule:
+def rule(**conditions: Any) -> Rule:
     """Return a rule with these conditions."""
     return Rule(meaning="It is so", remedy="Do it", source="https://example.com", **conditions)
 
@@ -42,13 +44,15 @@ SEEN = Symptom(
         ({"text": "DSTS700213"}, False),
         ({"text": "(AADSTS700213)"}, True),
         ({"text": "5.7.139 Basic"}, True),
+        ({"text": ("nothing", "is disabled")}, True),
+        ({"text": ("nothing", "nobody")}, False),
         ({"host": "mail.example.com"}, True),
         ({"host": "example.org"}, False),
         ({"code": "535", "stage": "auth", "text": "disabled"}, True),
         ({"code": "535", "stage": "auth", "text": "enabled"}, False),
     ],
 )
-def test_a_rule_holds_if_every_condition_does(conditions: dict[str, str], holds: bool) -> None:
+def test_a_rule_holds_if_every_condition_does(conditions: dict[str, Any], holds: bool) -> None:
     """Words are whole words, and an `x` stands for a digit of a code, or a number of an enhanced one."""
     assert rule(**conditions).matches(SEEN) is holds
     assert (rule(**conditions).likeness(SEEN) > 0) is holds

@@ -268,7 +268,7 @@ class TestCodes:
             assert rule.remedy.isprintable()
             assert not rule.remedy.endswith(".")
         passing = {rule.text for rule in RULES if rule.transient}
-        assert passing == {"AADSTS50196", "AADSTS90033", "temporarily_unavailable", "server_error"}
+        assert passing == {"AADSTS50196", "AADSTS90033", ("temporarily_unavailable", "server_error")}
 
     @pytest.mark.parametrize(
         ("fields", "transient"),

@@ -58,8 +58,8 @@ class Rule:
     """Condition: the code, in which `x` is any digit: `535`, `5xx`."""
     enhanced_code: str | None = None
     """Condition: the enhanced status code, in which `x` is any number: `5.7.60`, `5.7.x`."""
-    text: str | None = None
-    """Condition: whole words of what the server said, without regard to case."""
+    text: str | tuple[str, ...] | None = None
+    """Condition: whole words of what the server said, without regard to case; of several, one must be there."""
     host: str | None = None
     """Condition: host name of the server, which an error names in its text."""
 
@@ -90,6 +90,11 @@ class Rule:
         return attrs.evolve(self, meaning=_FIELD.sub(variable, self.meaning), remedy=_FIELD.sub(variable, self.remedy))
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What `text` asks for, of which one must be there."""
+        return (self.text,) if isinstance(self.text, str) else self.text or ()
+
+    @property
     def fields(self) -> frozenset[str]:
         """The settings that the rule names."""
         return frozenset(_FIELD.findall(f"{self.meaning} {self.remedy}"))
@@ -107,7 +112,7 @@ class Rule:
             held = None if known is None else _like(self.enhanced_code, known, r"\d+")
             found.append((_weight(self.enhanced_code), held))
         if self.text is not None:
-            found.append((_WORDS, _has(symptom.text, self.text) if symptom.text else None))
+            found.append((_WORDS, any(_has(symptom.text, each) for each in self.words) if symptom.text else None))
         if self.host is not None:
             found.append((_WORDS, True if _has(symptom.text, self.host) else None))
         return found

@@ -25,9 +25,6 @@ _PLACE = "Check {api_url}"
 _REACH = "Check {api_url}, and that this host may reach it"
 _ELSE = "Something else may have answered: check {api_url} and proxies"
 _TRUST = "If you trust this service, set {ca_file} to the PEM file of its CA"
-_ANOTHER = "The server's certificate is for another host"
-_NAME = "Check {api_url}: its name is not in the certificate"
-_UNKNOWN_CA = "No CA that is trusted here has signed the server's certificate"
 _KEY = "Check {api_key}"
 
 
@@ -103,13 +100,15 @@ _TLS = (
         remedy="Compare the clocks of this host and of the service",
         source=f"{_RFC}rfc5280#section-4.1.2.5", text="certificate is not yet valid",
     ),
-    Rule(meaning=_ANOTHER, remedy=_NAME, source=f"{_RFC}rfc9525#section-6", text="Hostname mismatch"),
-    Rule(meaning=_ANOTHER, remedy=_NAME, source=f"{_RFC}rfc9525#section-6", text="IP address mismatch"),
     Rule(
-        meaning=_UNKNOWN_CA, remedy=_TRUST,
-        source=f"{_RFC}rfc5280#section-6", text="unable to get local issuer certificate",
+        meaning="The server's certificate is for another host",
+        remedy="Check {api_url}: its name is not in the certificate",
+        source=f"{_RFC}rfc9525#section-6", text=("Hostname mismatch", "IP address mismatch"),
     ),
-    Rule(meaning=_UNKNOWN_CA, remedy=_TRUST, source=f"{_RFC}rfc5280#section-6", text="self-signed certificate"),
+    Rule(
+        meaning="No CA that is trusted here has signed the server's certificate", remedy=_TRUST,
+        source=f"{_RFC}rfc5280#section-6", text=("unable to get local issuer certificate", "self-signed certificate"),
+    ),
     Rule(
         meaning="The server's certificate is not valid", remedy=_TRUST,
         source=f"{_RFC}rfc5280#section-6", text="its certificate is not valid",

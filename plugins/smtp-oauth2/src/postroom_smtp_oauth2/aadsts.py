@@ -3,16 +3,12 @@
 https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from postroom import Rule
-
-_CODE = re.compile(r"AADSTS\d{4,9}")
-_TRANSIENT = ("temporarily_unavailable", "server_error")  # RFC 6749 section 4.1.2.1
+from postroom import Rule, Symptom
 
 
 @attrs.frozen(kw_only=True)
@@ -80,18 +76,19 @@ RULES = (
         text="AADSTS90033", meaning="The identity service has a passing fault",
         remedy="Wait", transient=True,
     ),
-    *(
-        TokenRule(
-            text=name, meaning="The identity service cannot answer now", remedy="Wait", transient=True,
-            source="https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1",
-        )
-        for name in _TRANSIENT
+    TokenRule(
+        text=("temporarily_unavailable", "server_error"), meaning="The identity service cannot answer now",
+        remedy="Wait", transient=True, source="https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1",
     ),
 )  # fmt: skip
-_BY_TEXT = {rule.text: rule for rule in RULES}
 
 
 def explain(fields: Mapping[str, Any]) -> TokenRule | None:
     """Return what is known about an OAuth2 error response (RFC 6749 section 5.2), or None."""
-    found = _CODE.search(str(fields.get("error_description", "")))
-    return _BY_TEXT.get(found[0] if found else "") or _BY_TEXT.get(str(fields.get("error")))
+    # The code says more than the error's name, which stands for several.
+    for said in (fields.get("error_description"), fields.get("error")):
+        symptom = Symptom(text=str(said or ""), stage="token")
+        known = next((rule for rule in RULES if rule.matches(symptom)), None)
+        if known is not None:
+            return known
+    return None

@@ -76,12 +76,7 @@ _RECIPIENT = (
     Rule(
         meaning="The server takes mail for its own users only, unless we log in",
         remedy="Set {username} and how to log in, or have the address of this host allowed to relay",
-        source=_ENHANCED, stage="rcpt", text="relay access denied",
-    ),
-    Rule(
-        meaning="The server takes mail for its own users only, unless we log in",
-        remedy="Set {username} and how to log in, or have the address of this host allowed to relay",
-        source=_ENHANCED, stage="rcpt", text="relaying denied",
+        source=_ENHANCED, stage="rcpt", text=("relay access denied", "relaying denied"),
     ),
     Rule(
         meaning="The server takes mail for its own users only, unless we log in",

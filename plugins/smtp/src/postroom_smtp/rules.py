@@ -53,20 +53,17 @@ _WRONG_MODE = (
     Rule(
         meaning="A web server, a proxy or a captive portal answers on this port",
         remedy="Set {port} to a port of the mail server, 587 or 465, and check {server}",
-        source=_PORTS, text="it speaks HTTP",
-    ),
-    Rule(
-        meaning="A web server, a proxy or a captive portal answers on this port",
-        remedy="Set {port} to a port of the mail server, 587 or 465, and check {server}",
-        source=_PORTS, text="HTTP/1.1",
+        source=_PORTS, text=("it speaks HTTP", "HTTP/1.1"),
     ),
     Rule(
         meaning="What answers on this port is no mail server",
         remedy="Set {port} to a port of the mail server, 587 or 465, and check {server}",
         source=_PORTS, text="not SMTP",
     ),
-    Rule(meaning=_BEGINS_WITH_TLS, remedy=_IMPLICIT, source=_PORTS, text="it begins with TLS"),
-    Rule(meaning=_BEGINS_WITH_TLS, remedy=_IMPLICIT, source=_PORTS, text="speaks TLS where plain text is expected"),
+    Rule(
+        meaning=_BEGINS_WITH_TLS, remedy=_IMPLICIT,
+        source=_PORTS, text=("it begins with TLS", "speaks TLS where plain text is expected"),
+    ),
     Rule(meaning=_BEGINS_PLAIN, remedy=_STARTTLS_INSTEAD, source=_PORTS, text="it speaks SMTP in plain text"),
     Rule(
         meaning="Something takes the connection and ends it at once, as a server does that does not let this host in",
@@ -81,12 +78,7 @@ _WRONG_MODE = (
     Rule(
         meaning="The server says nothing in plain text, as one does whose port begins with TLS",
         remedy=f"If this port begins with TLS: {_IMPLICIT[0].lower()}{_IMPLICIT[1:]}",
-        source=_PORTS, stage="greeting", text="tls=none",
-    ),
-    Rule(
-        meaning="The server says nothing in plain text, as one does whose port begins with TLS",
-        remedy=f"If this port begins with TLS: {_IMPLICIT[0].lower()}{_IMPLICIT[1:]}",
-        source=_PORTS, stage="greeting", text="tls=starttls",
+        source=_PORTS, stage="greeting", text=("tls=none", "tls=starttls"),
     ),
 )  # fmt: skip
 
@@ -102,11 +94,7 @@ _TLS = (
     ),
     Rule(
         meaning="The certificate is for another host", remedy=_WRONG_NAME,
-        source=_CERTIFICATE, stage="tls", text="hostname mismatch",
-    ),
-    Rule(
-        meaning="The certificate is for another host", remedy=_WRONG_NAME,
-        source=_CERTIFICATE, stage="tls", text="ip address mismatch",
+        source=_CERTIFICATE, stage="tls", text=("hostname mismatch", "ip address mismatch"),
     ),
     Rule(
         meaning="The certificate is signed by itself, so nobody vouches for the server", remedy=_UNTRUSTED,
@@ -119,11 +107,8 @@ _TLS = (
     Rule(meaning=_BEGINS_PLAIN, remedy=_STARTTLS_INSTEAD, source=_PORTS, stage="tls", text="WRONG_VERSION_NUMBER"),
     Rule(
         meaning="The server knows only a TLS older than 1.2", remedy="Have the server updated",
-        source="https://www.rfc-editor.org/rfc/rfc8996", stage="tls", text="UNSUPPORTED_PROTOCOL",
-    ),
-    Rule(
-        meaning="The server knows only a TLS older than 1.2", remedy="Have the server updated",
-        source="https://www.rfc-editor.org/rfc/rfc8996", stage="tls", text="TLSV1_ALERT_PROTOCOL_VERSION",
+        source="https://www.rfc-editor.org/rfc/rfc8996", stage="tls",
+        text=("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"),
     ),
     Rule(
         meaning="The server does not begin with TLS as the settings say",

@@ -3,8 +3,10 @@
 import contextlib
 import socket
 import ssl
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
+_T = TypeVar("_T")
 Answer = Literal[
     "it begins with TLS",
     "it speaks SMTP in plain text",
@@ -69,17 +71,31 @@ def _in_tls(host: str, port: int) -> bytes | None:
     """Return what is said within TLS, unasked or asked; None if there is no TLS. Nobody's name is verified here."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    # Not `wrap_socket`: Python 3.11 loses the socket when the connection breaks before its first octet.
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    within = context.wrap_bio(incoming, outgoing, server_hostname=host)
     try:
-        with (
-            socket.create_connection((host, port), _WAIT) as sock,
-            context.wrap_socket(sock, server_hostname=host) as within,
-        ):
-            within.settimeout(_WAIT / 2)
+        with socket.create_connection((host, port), _WAIT) as sock:
+            _through(sock, incoming, outgoing, within.do_handshake)
+            sock.settimeout(_WAIT / 2)
             with contextlib.suppress(OSError):
-                return within.recv(64)
+                return _through(sock, incoming, outgoing, lambda: within.read(64))
             with contextlib.suppress(OSError):
-                within.sendall(_QUESTION)
-                return within.recv(64)
+                within.write(_QUESTION)
+                return _through(sock, incoming, outgoing, lambda: within.read(64))
             return b""
     except OSError:
         return None
+
+
+def _through(sock: socket.socket, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, call: Callable[[], _T]) -> _T:
+    """Do something within TLS, and carry its octets until it is done."""
+    while True:
+        try:
+            return call()
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            data = sock.recv(65_536)
+            if not data:
+                raise ConnectionError("the server closed the connection") from None
+            incoming.write(data)

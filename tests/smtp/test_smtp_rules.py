@@ -173,6 +173,24 @@ STORIES: list[tuple[str, str, str, str]] = [
 ]  # fmt: skip
 
 
+# Who refuses a password is told by the host, since the words are the same everywhere.
+HOSTS = [
+    ("smtp.gmail.com", "made for applications", "app password"),
+    ("smtp.163.com", "163.com wants an authorization code", "authorization code"),
+    ("email-smtp.eu-west-1.amazonaws.com", "credentials of its own for SMTP", "SMTP credentials for this region"),
+    ("smtp.sendgrid.net", "one user name for all", "SMTP_USERNAME=apikey"),
+    ("smtp.resend.com", "one user name for all", "SMTP_USERNAME=resend"),
+    ("mail.example.com", "the user name and the password", "SMTP_USERNAME and SMTP_PASSWORD"),
+]
+
+
+@pytest.mark.parametrize(("host", "meaning", "remedy"), HOSTS)
+def test_a_service_is_told_by_its_host(host: str, meaning: str, remedy: str) -> None:
+    """It wants another secret than people think."""
+    reply = Reply(535, ("5.7.8 Authentication failed",))
+    asserted(told(BASIC, from_reply(reply, Stage.AUTH, f"{host}:587")), meaning, remedy)
+
+
 def asserted(rule: Rule, meaning: str, remedy: str) -> None:
     """Assert that a rule says so."""
     assert (meaning in rule.meaning, remedy in rule.remedy) == (True, True), (rule.meaning, rule.remedy)

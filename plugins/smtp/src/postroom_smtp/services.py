@@ -13,6 +13,11 @@ SERVICES: tuple[Rule, ...] = (
         source="https://support.google.com/accounts/answer/185833", code="534", enhanced_code="5.7.9",
     ),
     Rule(
+        meaning="Google does not take the password: it wants one that was made for applications",
+        remedy="Make an app password at https://myaccount.google.com/apppasswords and log in with it",
+        source="https://support.google.com/accounts/answer/185833", code="535", host="smtp.gmail.com",
+    ),
+    Rule(
         meaning="Google's relay does not know this host, or the name that it introduces itself with",
         remedy="Set {local_hostname} to a name of your domain, and allow the address of this host in the relay's "
         "settings",
@@ -31,6 +36,27 @@ SERVICES: tuple[Rule, ...] = (
         meaning="QQ wants an authorization code in place of the account's password",
         remedy="Make an authorization code in the settings of the mailbox, and use it as the password",
         source=_QQ, code="535", text="authorization code",
+    ),
+    Rule(
+        meaning="163.com wants an authorization code in place of the account's password",
+        remedy="Make an authorization code in the settings of the mailbox, and use it as the password",
+        source="https://github.com/langgenius/dify/issues/20107", code="535", host="smtp.163.com",
+    ),
+    Rule(
+        meaning="Amazon SES has credentials of its own for SMTP, which are no access keys",
+        remedy="Make SMTP credentials for this region in the SES console, and log in with them",
+        source="https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html", code="535", host="amazonaws.com",
+    ),
+    Rule(
+        meaning="SendGrid takes an API key as the password, and one user name for all",
+        remedy="Set {username}=apikey, and use an API key as the password",
+        source="https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api",
+        code="535", host="smtp.sendgrid.net",
+    ),
+    Rule(
+        meaning="Resend takes an API key as the password, and one user name for all",
+        remedy="Set {username}=resend, and use an API key as the password",
+        source="https://resend.com/docs/send-with-smtp", code="535", host="smtp.resend.com",
     ),
     Rule(
         meaning="QQ sends for the account that logs in only", remedy=_SAME,

@@ -88,7 +88,7 @@ def test_the_enhanced_code_says_whether_it_may_pass(
         ({"code": "535"}, 2),
         ({"code": "535", "enhanced_code": "5.7.139"}, 2),
         ({"code": "535", "text": "whatever"}, 2),
-        ({"code": "535", "stage": "auth", "host": "mail.example.com"}, 2),
+        ({"code": "535", "stage": "auth", "host": "mail.example.com"}, 0),
         ({"stage": "auth"}, 0),
         ({"code": "530"}, 0),
         ({"code": "530", "stage": "auth"}, 0),

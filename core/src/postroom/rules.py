@@ -114,7 +114,7 @@ class Rule:
         if self.text is not None:
             found.append((_WORDS, any(_has(symptom.text, each) for each in self.words) if symptom.text else None))
         if self.host is not None:
-            found.append((_WORDS, True if _has(symptom.text, self.host) else None))
+            found.append((_WORDS, _has(symptom.text, self.host)))  # there are too many hosts to think of each
         return found
 
     def _has_code(self, code: int, enhanced_code: str | None) -> bool:

@@ -167,6 +167,20 @@ def test_an_example_of_another_provider_is_no_warning(
     assert run("doctor").stdout.startswith("ok          everything up to the message itself works\n")
 
 
+def test_another_provider_that_is_configured_is_named_once(run: Run, secure: RealServer) -> None:
+    """SMTP has two names, its own and the family's, and is one provider."""
+    report = examine({"MAIL_TYPE": "console"})
+    assert [each.text for each in report.warnings] == ["smtp-basic is configured as well, and mail goes by console"]
+
+
+def test_a_provider_that_is_written_badly_hurts_nobody(run: Run, site: Path, secure: RealServer) -> None:
+    """Its settings cannot even be listed; another one is examined and explained all the same."""
+    source = PIGEON.replace('metadata=setting("where the pigeons live")', "default=1")
+    write_distribution(site, "acme-pigeon", {"pigeon": "pigeon_plugin"}, modules={"pigeon_plugin": source})
+    assert run("doctor").exit_code == 0
+    assert run("explain", "535").exit_code == 0
+
+
 def test_a_provider_can_be_named(run: Run, secure: RealServer) -> None:
     """Whatever `MAIL_TYPE` says, the one that the option names is looked at."""
     result = run("doctor", "--provider", "resend")

@@ -5,8 +5,17 @@ from typing import Any
 import attrs
 import pytest
 
-from postroom import MailRecipientsError, MailRejectedError, MailSendError, Provider, Refusal, Rule, Symptom, setting
-from postroom.rules import find
+from postroom import (
+    MailRecipientsError,
+    MailRejectedError,
+    MailSendError,
+    Provider,
+    Refusal,
+    Rule,
+    Symptom,
+    find_rule,
+    setting,
+)
 from postroom.settings import SenderSettings
 
 
@@ -103,9 +112,9 @@ def test_what_nobody_knows_contradicts_nothing(conditions: dict[str, str], liken
 def test_the_first_rule_that_holds_counts() -> None:
     """So the exact ones stand before the general ones."""
     exact, general = rule(code="535", text="disabled"), rule(code="5xx")
-    assert find((rule(stage="mail"), exact, general), SEEN) is exact
-    assert find((general, exact), SEEN) is general
-    assert find((rule(stage="mail"),), SEEN) is None
+    assert find_rule((rule(stage="mail"), exact, general), SEEN) is exact
+    assert find_rule((general, exact), SEEN) is general
+    assert find_rule((rule(stage="mail"),), SEEN) is None
 
 
 def test_a_refused_recipient_is_the_symptom_where_all_are_refused() -> None:

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from postroom import Rule, Secret, Symptom
-from postroom.rules import find
+from postroom import Rule, Secret, Symptom, find_rule
 from postroom_http import failures
 from postroom_http.answer import Answer
 from postroom_http.failures import Peer, from_answer
@@ -27,7 +26,7 @@ def symptoms(rule: Rule) -> list[Symptom]:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.stage or rule.code}-{rule.text or 'any'}")
 def test_no_rule_hides_another(rule: Rule) -> None:
     """What a rule is about is not taken for something else by a rule before it."""
-    assert all(find(RULES, each) is rule for each in symptoms(rule))
+    assert all(find_rule(RULES, each) is rule for each in symptoms(rule))
 
 
 def test_the_key_may_have_another_name() -> None:
@@ -54,7 +53,7 @@ def test_every_answer_is_diagnosed_by_the_rule_that_made_its_error(said: str) ->
     """The class of an error and its remedy come from one rule, whatever the status."""
     for status in range(100, 1000):
         error = from_answer(Answer(status, {}, b""), Peer("api.example.com", KEY), None, said=said)
-        rule = find(RULES, Symptom.of(error))
+        rule = find_rule(RULES, Symptom.of(error))
         assert isinstance(rule, AnswerRule), status
         assert (rule.kind, rule.transient) == (type(error), error.transient), status
         assert (NOT_THE_API in error.reason) is (not said)

@@ -14,8 +14,8 @@ from postroom import (
     Refusal,
     Rule,
     Symptom,
+    find_rule,
 )
-from postroom.rules import find
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import Reply
 from postroom_smtp_basic import plugin as basic
@@ -385,7 +385,7 @@ COVERED = {
 def test_no_rule_is_hidden_by_one_before_it(provider: str) -> None:
     """What a rule is about is not taken for something else; the few that are covered on purpose are known."""
     rules = PROVIDERS[provider].rules
-    hidden = [rule for rule in rules if any(find(rules, each) != rule for each in exactly(rule))]
+    hidden = [rule for rule in rules if any(find_rule(rules, each) != rule for each in exactly(rule))]
     assert [(rule.meaning, rule.stage, rule.code) for rule in hidden] == COVERED[provider]
 
 

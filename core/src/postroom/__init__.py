@@ -26,7 +26,7 @@ from postroom.probe import Step
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt, Refusal
 from postroom.registry import ProviderRegistry
-from postroom.rules import Rule, Symptom
+from postroom.rules import Rule, Symptom, find_rule
 from postroom.secret import Secret
 from postroom.send_errors import (
     MailAuthError,
@@ -91,6 +91,7 @@ __all__ = [
     "UnknownProviderError",
     "default_registry",
     "describe",
+    "find_rule",
     "hookimpl",
     "setting",
 ]

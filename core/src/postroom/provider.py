@@ -9,7 +9,7 @@ import attrs
 from postroom.capability import Capability, Limit
 from postroom.errors import MailMessageError
 from postroom.message import MailMessage
-from postroom.rules import Rule, Symptom, find
+from postroom.rules import Rule, Symptom, find_rule
 from postroom.send_errors import MailSendError
 from postroom.sender import MailSender, Transport
 from postroom.settings import SenderSettings, describe
@@ -74,7 +74,7 @@ class Provider:
 
     def diagnose(self, error: MailSendError) -> Rule | None:
         """Return the rule that an error falls under, with the variables of this provider in it; None if none does."""
-        rule = find(self.rules, Symptom.of(error))
+        rule = find_rule(self.rules, Symptom.of(error))
         return None if rule is None else rule.named(self.variables)
 
     @property

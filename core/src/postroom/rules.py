@@ -6,7 +6,7 @@ and the command line explains a reply by them, so one sentence stands in one pla
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import Self, TypeVar
 
 import attrs
 
@@ -125,7 +125,10 @@ class Rule:
         return _like(pattern, said, r"\d")
 
 
-def find(rules: Iterable[Rule], symptom: Symptom) -> Rule | None:
+_Rule = TypeVar("_Rule", bound=Rule)
+
+
+def find_rule(rules: Iterable[_Rule], symptom: Symptom) -> _Rule | None:
     """Return the first rule whose conditions all hold, or None."""
     return next((rule for rule in rules if rule.matches(symptom)), None)
 

@@ -4,8 +4,8 @@ import re
 
 import click
 
-from postroom import MailError, Provider, ProviderRegistry, Rule, Symptom
-from postroom_cli import output
+from postroom import Provider, ProviderRegistry, Rule, Symptom, find_rule
+from postroom_cli import listing, output
 
 # Neither a port (`mail.example.com:587`) nor the milliseconds of a log (`10:00:00,345`) is a code.
 _CODE = re.compile(r"(?<![\w.:,])([2-5]\d\d)(?!\w|\.\w)")
@@ -19,7 +19,7 @@ def explain(words: tuple[str, ...]) -> int:
 
     Give it a code (535, 5.7.60, AADSTS7000215), or the line of the log with all its words.
     """
-    found = look_up(" ".join(words), _providers())
+    found = look_up(" ".join(words), listing.sound(ProviderRegistry()))
     if not found:
         output.say("error", "no rule of an installed provider knows this; postroom doctor asks the server itself")
         return 1
@@ -60,7 +60,7 @@ def look_up(text: str, providers: list[Provider]) -> list[tuple[Rule, list[str]]
 
 def _likely(provider: Provider, symptom: Symptom) -> dict[Rule, int]:
     """Return how like a symptom the rules of a provider are, without those that another one goes before."""
-    first = next((rule for rule in provider.rules if rule.matches(symptom)), None)
+    first = find_rule(provider.rules, symptom)
     return {
         each: likeness
         for each in provider.rules
@@ -76,16 +76,3 @@ def _symptom(text: str) -> Symptom:
         code=int(code[1]) if code else None,
         enhanced_code=enhanced[1] if enhanced else None,
     )
-
-
-def _providers() -> list[Provider]:
-    """Return the providers that are installed and can be loaded; `postroom providers` names the others."""
-    registry = ProviderRegistry()
-    found: dict[str, Provider] = {}
-    for name in registry.names():
-        try:
-            provider = registry.provider(name, {})
-        except MailError:
-            continue
-        found[provider.name] = provider  # a route leads to one that is there already
-    return list(found.values())

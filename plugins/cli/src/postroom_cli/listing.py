@@ -1,5 +1,6 @@
 """What is installed, as data: every entry point of the group, loaded in its own guard, and what became of it."""
 
+import contextlib
 from typing import Literal
 
 import attrs
@@ -45,6 +46,17 @@ def entries(registry: ProviderRegistry) -> list[Entry]:
             for each in unread
         ),
     ]
+
+
+def sound(registry: ProviderRegistry) -> list[Provider]:
+    """Return each provider that can be loaded and described, once. `entries` says what is wrong with the others."""
+    found: dict[str, Provider] = {}
+    for name in registry.names():
+        with contextlib.suppress(Exception, SystemExit):  # whatever is wrong with one must not hide the others
+            provider = registry.provider(name, {})
+            describe(provider.settings, provider.env_prefix)
+            found[provider.name] = provider  # a route leads to one that is there already
+    return list(found.values())
 
 
 def setting(info: SettingInfo) -> dict[str, object]:

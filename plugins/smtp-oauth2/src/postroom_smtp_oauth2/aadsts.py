@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from postroom import Rule, Symptom
+from postroom import Rule, Symptom, find_rule
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +88,7 @@ def explain(fields: Mapping[str, Any]) -> TokenRule | None:
     # The code says more than the error's name, which stands for several.
     for said in (fields.get("error_description"), fields.get("error")):
         symptom = Symptom(text=str(said or ""), stage="token")
-        known = next((rule for rule in RULES if rule.matches(symptom)), None)
+        known = find_rule(RULES, symptom)
         if known is not None:
             return known
     return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from postroom import Address, MailAuthError, MailError, MailMessage, Receipt, Step, Symptom
+from postroom import Address, MailAuthError, MailError, MailMessage, Receipt, Step, Symptom, find_rule
 from postroom_smtp import microsoft
 from postroom_smtp.failures import Stage
 from postroom_smtp.sender import SmtpSender
@@ -77,7 +77,6 @@ class OAuth2Sender:
         try:
             yield
         except MailAuthError as error:
-            known = (rule for rule in RULES if rule.matches(Symptom.of(error)))
-            if error.stage == Stage.AUTH and next(known, None) is REFUSED:
+            if error.stage == Stage.AUTH and find_rule(RULES, Symptom.of(error)) is REFUSED:
                 error.remedy = claims.advice(self._claims(), self._settings.username)
             raise

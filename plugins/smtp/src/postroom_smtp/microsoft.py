@@ -7,7 +7,7 @@ https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authe
 
 from typing import TYPE_CHECKING
 
-from postroom import MailAuthError, MailQuotaError, MailRateLimitError, MailRejectedError, Symptom
+from postroom import MailAuthError, MailQuotaError, MailRateLimitError, MailRejectedError, Symptom, find_rule
 from postroom_smtp.reply_rules import ReplyRule
 
 if TYPE_CHECKING:
@@ -152,4 +152,4 @@ def connections(server: str) -> int | None:
 def explain(reply: "Reply") -> ReplyRule | None:
     """Return the rule for a reply that Exchange Online is known for, or None."""
     symptom = Symptom(text=" ".join(reply.lines), code=reply.code, enhanced_code=reply.enhanced_code)
-    return next((rule for rule in RULES if rule.matches(symptom)), None)
+    return find_rule(RULES, symptom)

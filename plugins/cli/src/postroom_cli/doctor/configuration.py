@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from postroom import DifySource, MailError, Provider, ProviderRegistry, describe
+from postroom_cli import listing
 from postroom_cli.doctor.report import Caution, Setting
 
 _OURS = ("MAIL_TYPE", "MAIL_DEFAULT_SEND_FROM")
@@ -75,7 +76,7 @@ class Configuration:
 
     def chosen_by(self, name: str) -> str | None:
         """Return the variable whose value ends the name of a provider, as `SMTP_AUTH_TYPE` does, if there is one."""
-        for variable in sorted({*self.environ, *self.file} - {*_OURS}):
+        for variable in self._names():
             value = str(self.source.get(variable) or "").strip().lower()
             if value and name.endswith(f"-{value}") and name.startswith(variable.partition("_")[0].lower()):
                 return variable
@@ -119,13 +120,12 @@ class Configuration:
 
     def _others(self, provider: Provider, registry: ProviderRegistry) -> Iterator[Caution]:
         """Yield the providers that are configured as well, which somebody may take for the one that sends."""
-        for name in registry.names():
+        for other in listing.sound(registry):
+            needed = [info for info in describe(other.settings, other.env_prefix) if info.required]
             try:
-                other = registry.provider(name, {})
-                needed = [info for info in describe(other.settings, other.env_prefix) if info.required]
                 doubted = {variable for variable, _ in self.source.doubts(other)}
             except MailError:
-                continue  # broken or not configured, and not asked for
+                continue  # not configured, and not asked for
             # Examples set some variables of each provider, and keys that are none.
             if other.env_prefix != provider.env_prefix and needed and not {each.variable for each in needed} & doubted:
                 yield Caution(

@@ -1,7 +1,6 @@
 """`postroom lint`: what would make mail arrive badly, found in its files before it is sent."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Self
 import attrs
 import click
 
-from postroom import Address, MailMessageError, Provider, ProviderRegistry
+from postroom import Address, DifySource, MailMessageError, ProviderRegistry
 from postroom_cli import environment, output
 from postroom_cli.lint import in_message, in_template, message
 from postroom_cli.lint.finding import Finding
@@ -36,17 +35,6 @@ class _Read:
         if eml is None:
             return cls(path, None, [])
         return cls(path, in_message.sender(eml), eml.values("dkim-signature"))
-
-
-class _Variables:
-    """The settings of one provider by field name, for the route of a family."""
-
-    def __init__(self, environ: Mapping[str, str], name: str) -> None:
-        self._environ = environ
-        self._prefix = re.sub(r"[^A-Z0-9]+", "_", name.strip().upper())
-
-    def get(self, field: str, /) -> object:
-        return self._environ.get(f"{self._prefix}_{field.upper()}", "").strip() or None
 
 
 @click.command()
@@ -94,7 +82,7 @@ def lint(
 
 
 def _surroundings(environ: Mapping[str, str], name: str | None) -> Surroundings:
-    provider = _provider(environ, name or environ.get("MAIL_TYPE", "").strip())
+    provider = DifySource({"MAIL_TYPE": name}, environ).provider(ProviderRegistry())
     prefix = "SMTP_" if provider is None else provider.env_prefix
     default_from = environ.get("MAIL_DEFAULT_SEND_FROM", "").strip()
     try:
@@ -106,10 +94,6 @@ def _surroundings(environ: Mapping[str, str], name: str | None) -> Surroundings:
     except MailMessageError:  # a login need not be an address
         login = None
     return Surroundings(provider=provider, default_from=sender, login=login)
-
-
-def _provider(environ: Mapping[str, str], name: str) -> Provider | None:
-    return ProviderRegistry().provider(name, _Variables(environ, name)) if name else None
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:

@@ -1,8 +1,9 @@
 """What the factory returns: default sender, observers, and every error in our own words."""
 
+import itertools
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ from postroom import (
     Attachment,
     Capability,
     DeliveringSender,
+    Leaving,
     Limit,
     MailAuthError,
     MailError,
@@ -228,6 +230,68 @@ def test_a_foreign_exception_is_an_unknown_outcome(
     assert caught.value.__cause__ is error
     assert (caught.value.outcome, caught.value.provider, caught.value.transient) == (Outcome.UNKNOWN, "pigeon", False)
     assert caught.value.safe_to_retry is False
+
+
+class Telling(Pigeon):
+    """A transport that tells when a message leaves, and fails before or after that."""
+
+    def __init__(self, error: Exception, *, left: bool) -> None:
+        super().__init__()
+        self.error, self.left = error, left
+
+    def deliver(self, message: MailMessage, *, leaving: Leaving | None = None) -> Receipt:
+        """Fail."""
+        if self.left and leaving is not None:
+            leaving(message)
+        raise self.error
+
+    def deliver_many(
+        self, messages: Iterable[MailMessage], *, leaving: Leaving | None = None
+    ) -> Iterator[Receipt | MailError]:
+        """Take two, let the first one leave if any shall, and fail."""
+        first, _ = itertools.islice(messages, 2)
+        if self.left and leaving is not None:
+            leaving(first)
+        yield from ()
+        raise self.error
+
+
+@pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("left", [False, True])
+def test_a_foreign_exception_before_a_message_leaves_sent_nothing(
+    registry: ProviderRegistry, message: MailMessage, error: Exception, left: bool
+) -> None:
+    """A transport that tells when a message leaves is believed, and core need not guess."""
+    sender = sender_of(Telling(error, left=left), registry)
+    with pytest.raises(MailSendError) as caught:
+        sender.send(message)
+    assert caught.value.outcome is (Outcome.UNKNOWN if left else Outcome.NOT_SENT)
+    assert ("may have been sent" in str(caught.value)) is left
+    first, second, *_ = sender.deliver_many([message, attrs.evolve(message, id="second"), message, message])
+    assert isinstance(first, MailSendError)
+    assert isinstance(second, MailSendError)
+    assert (first.outcome, second.outcome) == (Outcome.UNKNOWN if left else Outcome.NOT_SENT, Outcome.NOT_SENT)
+
+
+def test_an_accepted_message_is_not_taken_for_the_same_one_that_is_lost(
+    registry: ProviderRegistry, message: MailMessage
+) -> None:
+    """What has left and was accepted is forgotten, so the same message behind it counts for itself."""
+
+    class Twice(Pigeon):
+        def deliver_many(
+            self, messages: Iterable[MailMessage], *, leaving: Leaving | None = None
+        ) -> Iterator[Receipt | MailError]:
+            first, _ = itertools.islice(messages, 2)
+            assert leaving is not None
+            leaving(first)
+            yield Receipt(first.message_id, "pigeon", accepted=first.recipients)
+            raise KeyError
+
+    first, second = sender_of(Twice(), registry).deliver_many([message, message])
+    assert isinstance(first, Receipt)
+    assert isinstance(second, MailSendError)
+    assert second.outcome is Outcome.NOT_SENT
 
 
 @pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)

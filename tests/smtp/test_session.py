@@ -8,9 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from postroom import MailMessageError, MailRejectedError
+from postroom import MailMessageError, MailRejectedError, MailSettingsError
 from postroom_smtp.connection import Connection, Deadline
 from postroom_smtp.failures import Stage
+from postroom_smtp.names import own_name
 from postroom_smtp.session import Session, Timeouts
 from postroom_testing.smtp import SmtpServer
 from smtp_checks import PASSWORD, USER, error_of, message, sender
@@ -79,6 +80,47 @@ def test_without_a_name_this_host_introduces_itself(smtp_server: Callable[..., S
         made.check_connection()
     name = server.wait().commands[0].removeprefix("EHLO ")
     assert name == "[127.0.0.1]" or re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["web-1.", "a..b", "-x.y", "x-.y", ".x", "x_y.example", "10.0.0.1", "web", "", "a" * 64 + ".b"]
+)
+def test_a_host_name_that_is_no_domain_never_goes_out(
+    smtp_server: Callable[..., SmtpServer], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Our address as a literal stands for it (RFC 5321 section 4.1.4)."""
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    monkeypatch.setattr(socket, "getfqdn", lambda given="": given)
+    own_name.cache_clear()
+    try:
+        server = smtp_server()
+        with sender(server.settings()) as made:
+            made.check_connection()
+    finally:
+        own_name.cache_clear()
+    assert server.wait().commands[0] == "EHLO [127.0.0.1]"
+
+
+def test_an_absolute_host_name_goes_out_without_its_dot(
+    smtp_server: Callable[..., SmtpServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EHLO takes no dot at the end (RFC 5321 section 4.1.2)."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "web-1.example.com.")
+    own_name.cache_clear()
+    try:
+        server = smtp_server()
+        with sender(server.settings()) as made:
+            made.check_connection()
+    finally:
+        own_name.cache_clear()
+    assert server.wait().commands[0] == "EHLO web-1.example.com"
+
+
+@pytest.mark.parametrize("name", ["a..b", "-x.y", ".x", "x.", "x_y", "10.0.0.1", "a b"])
+def test_a_set_name_that_is_no_domain_is_refused(name: str) -> None:
+    """The error names the variable."""
+    with pytest.raises(MailSettingsError, match="SMTP_LOCAL_HOSTNAME"):
+        sender({"server": "localhost", "port": 25, "local_hostname": name})
 
 
 def test_over_ipv6_the_literal_is_tagged(smtp_server: Callable[..., SmtpServer]) -> None:

@@ -7,7 +7,8 @@ from postroom_smtp.failures import Stage, from_exception
 from postroom_smtp.mime import render
 from postroom_smtp.session import Session
 from postroom_smtp.tls import TlsMode
-from postroom_smtp.transaction import GroupError, Transaction
+from postroom_smtp.transaction import Transaction
+from postroom_smtp.upload import GroupError
 
 
 class Job:

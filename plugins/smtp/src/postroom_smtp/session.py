@@ -9,13 +9,13 @@ import time
 from postroom import MailConnectionError, Step
 from postroom_smtp import names
 from postroom_smtp.connection import Connection, Deadline, Timeouts
+from postroom_smtp.extensions import extensions
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.grouping import Grouping
 from postroom_smtp.replies import ProtocolError, Reply, clean, conceal, read_reply
 
 _log = logging.getLogger("postroom.smtp.session")
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
-_AUTH_WITH_EQUALS = re.compile(r"^AUTH=", re.IGNORECASE)  # some old servers write "AUTH=LOGIN PLAIN"
 _NO_MAIL = 521  # the host accepts no mail at all, RFC 7504; whatever else refuses EHLO may take HELO
 
 
@@ -104,7 +104,7 @@ class Session:
         if not reply.positive:
             raise from_reply(reply, Stage.EHLO, self.peer)
         if self._no_ehlo is None:
-            self.extensions = _offer(reply)
+            self.extensions = extensions(reply)
         self.pipelines = self.grouping.pipelining and "PIPELINING" in self.extensions
         self.chunks = self.pipelines and self.grouping.chunking and "CHUNKING" in self.extensions
 
@@ -222,11 +222,7 @@ class Session:
         return reply
 
     def has_input(self) -> bool:
-        """Return True if a reply has come. Does not wait.
-
-        Raises:
-            ConnectionError: The server has closed the connection.
-        """
+        """Return True if a reply has come, without waiting; a `ConnectionError` says that the server has hung up."""
         return self._connection.has_input()
 
     def expect_silence(self) -> None:
@@ -251,13 +247,3 @@ class Session:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-
-
-def _offer(reply: Reply) -> dict[str, str]:
-    """Return what a reply to EHLO offers: the parameters of each keyword, which is in capitals."""
-    offer: dict[str, str] = {}
-    for line in reply.lines[1:]:
-        keyword, _, parameters = _AUTH_WITH_EQUALS.sub("AUTH ", line, count=1).partition(" ")
-        known = offer.get(keyword.upper(), "")
-        offer[keyword.upper()] = f"{known} {parameters}".strip()
-    return offer

@@ -9,18 +9,19 @@ Until the last octet of the message has left, nothing can have been accepted; af
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NoReturn
 
 import attrs
 
 from postroom import MailSendError, Refusal
-from postroom_smtp.content import Content, blocks
+from postroom_smtp.content import Content
 from postroom_smtp.envelope import Envelope, refusals, refused_by_all
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.grouping import PipeliningMode
 from postroom_smtp.replies import ProtocolError, Reply
 from postroom_smtp.session import Session
+from postroom_smtp.upload import NO_BDAT, GroupError, Upload
 
 # Octets of a message that is sent before its recipients are accepted. A larger one is not wasted on a refusal, and one
 # round trip is little beside it.
@@ -28,15 +29,9 @@ _ONE_WRITE = 131_072
 # Seconds since the last reply. A connection that was dropped meanwhile might take the whole message and never answer.
 _HOT = 3.0
 _OUT_OF_ORDER = 503
-# To BDAT for accepted recipients: the server, or what is before it, does not know BDAT.
-_NO_BDAT = (500, 502, _OUT_OF_ORDER, 504)
 # To MAIL or RCPT in a group: a command was not understood, or the one before it was lost.
 _OUT_OF_STEP = (500, 502, _OUT_OF_ORDER)
 _NO_GROUPS = re.compile(r"pipelin|synchroni[sz]", re.IGNORECASE)
-
-
-class GroupError(ProtocolError):
-    """The server has accepted nothing, since it cannot do what it offers: groups of commands, or BDAT."""
 
 
 @attrs.frozen
@@ -61,18 +56,20 @@ class Transaction:
         """
         self.begun = False
         """True once the first group is written, by `begin` or at the end of the message before."""
-        self.left = False
-        """True from the moment when the last octet of the message has left."""
         self.by_bdat = session.chunks
         """True if the message goes by BDAT, else by DATA."""
         self._session = session
         self._envelope = envelope
         self._content = content
-        self._leaving = leaving
+        self._upload = Upload(session, leaving, by_bdat=self.by_bdat)
         self._commands = envelope.commands(session, content)
         self._reset = False
         self._out_of_step: Reply | None = None
-        self._envelope_is_read = False
+
+    @property
+    def left(self) -> bool:
+        """True from the moment when the last octet of the message has left."""
+        return self._upload.left
 
     @property
     def goes_in_one_write(self) -> bool:
@@ -101,7 +98,7 @@ class Transaction:
             if not behind:
                 session.expect_silence()
             if self.goes_in_one_write:
-                self._write_message([session.encode(self._group()), *self._chunk()], alone=not behind)
+                self._upload.write([session.encode(self._group()), *self._chunk()], alone=not behind)
             else:
                 session.send(Stage.MAIL, self._group())
         self._count()
@@ -120,14 +117,14 @@ class Transaction:
         session = self._session
         session.needs_reset = True  # unless the message gets its final reply
         refused, refusal = self._envelope_replies()
-        self._envelope_is_read = True
+        self._upload.quiet = True
         if not self.left:
             if not self.by_bdat:
                 self._by_data(refusal, follower)
             elif refusal is not None:
                 raise refusal
             else:
-                self._write_message(self._chunk())
+                self._upload.write(self._chunk())
         try:
             reply = session.read(Stage.FINAL)
         except (OSError, ProtocolError):
@@ -135,10 +132,10 @@ class Transaction:
             if refusal is not None:
                 raise refusal from None  # nobody was to get it, whatever the reply would have been
             raise
-        if self.by_bdat and reply.code in _NO_BDAT and (refusal is None or reply.code != _OUT_OF_ORDER):
+        if self.by_bdat and reply.code in NO_BDAT and (refusal is None or reply.code != _OUT_OF_ORDER):
             session.closing = True  # a server that knows no BDAT takes the message for commands
             if refusal is None:
-                self._chunking_fails(reply)
+                raise self._upload.without_bdat(reply)
         if refusal is not None:
             if self._out_of_step is not None and reply.code >= 400:
                 self._pipelining_fails(self._out_of_step)
@@ -212,57 +209,7 @@ class Transaction:
             session.write(b".\r\n")
             return
         end = b".\r\n" if follower is None else b".\r\n" + follower.follow()
-        self._write_message([*self._content.stuffed(), end], joined=follower is not None)
-
-    def _write_message(self, pieces: Iterable[bytes], *, alone: bool = True, joined: bool = False) -> None:
-        """Write a message in as few writes as its size allows, and call `leaving` before the last one.
-
-        `alone`: no earlier message waits for its replies. `joined`: the next envelope is behind it in the last piece.
-        """
-        self._session.stage = Stage.BODY
-        *first, last = blocks(pieces)
-        for block in first:
-            self._write(block, alone=alone)
-        self._leaving()
-        self._write(last, alone=alone, joined=joined)
-        self.left = True
-
-    def _write(self, block: bytes, *, alone: bool, joined: bool = False) -> None:
-        session = self._session
-        quiet = not self.by_bdat or self._envelope_is_read  # then the server has nothing to say before the end
-        try:
-            if quiet and session.has_input():
-                self._raise_verdict()
-                raise ProtocolError("a reply before the end of the message")
-            self.left = joined  # the write may fail behind the final dot
-            session.write(block)
-        except OSError as error:
-            # A server that refuses in the middle says why and hangs up; its words are worth more than ours.
-            if alone:
-                self._try_verdict()
-                if quiet and self.by_bdat and not session.has_chunked and not isinstance(error, TimeoutError):
-                    self._chunking_fails(None)
-            raise
-
-    def _try_verdict(self) -> None:
-        try:
-            self._raise_verdict()
-        except GroupError:
-            raise
-        except (OSError, ProtocolError):
-            return
-
-    def _raise_verdict(self) -> None:
-        self._session.closing = True  # it is in the middle of a message
-        reply = self._session.read(Stage.BODY, min(1.0, self._session.timeouts.command))
-        if self.by_bdat and reply.code in _NO_BDAT:
-            self._chunking_fails(reply)
-        if reply.code >= 400:
-            raise from_reply(reply, Stage.BODY, self._session.peer)
-
-    def _chunking_fails(self, reply: Reply | None) -> NoReturn:
-        self._session.grouping.chunking = False
-        raise GroupError(f"the server refuses BDAT: {reply}" if reply else "the connection broke at BDAT")
+        self._upload.write([*self._content.stuffed(), end], joined=follower is not None)
 
     def _pipelining_fails(self, reply: Reply) -> NoReturn:
         self._session.grouping.pipelining = False

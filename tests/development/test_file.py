@@ -444,16 +444,17 @@ def test_nothing_in_a_message_becomes_a_part_of_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "filename",
-    ["../../evil.html", "..", "/etc/passwd", "..\\evil", "C:evil", "a/../../b", "x" * 1000 + ".pdf", "名前.pdf"],
+    ["../../evil.html", "/etc/passwd", "..\\evil", "C:evil", "a/../../b", "..evil", "x" * 1000 + ".pdf", "名前.pdf"],
 )
 def test_the_name_of_a_file_does_not_lead_out_of_the_folder(tmp_path: Path, filename: str) -> None:
-    """A file is saved under its number and what is harmless in its name; its link has the name as it is."""
+    """A file is saved under its number and what is harmless in its name; its link has the name that is sent."""
     folder = tmp_path / "mails"
-    preview = written(folder, mail(attachments=[Attachment(filename, b"x"), Attachment(filename, b"y")]))
+    files = [Attachment(filename, b"x"), Attachment(filename, b"y")]
+    preview = written(folder, mail(attachments=files))
     outside = [name for name in names(tmp_path) if not name.startswith("mails/")]
     assert outside == []
     links = Page.of(preview).all("a")[2:]
-    assert [link["download"] for link in links] == [filename, filename]
+    assert [link["download"] for link in links] == [file.filename for file in files]
     saved = [folder / unquote(str(link["href"])) for link in links]
     assert [path.read_bytes() for path in saved] == [b"x", b"y"]
     assert {path.parent for path in saved} == {folder / "20260301T123005Z-one.files"}

@@ -5,6 +5,7 @@ import re
 import attrs
 
 from postroom.errors import MailMessageError
+from postroom.file_name import file_name
 from postroom.injection import check_text
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  RFC 2045 section 5.1
@@ -38,7 +39,12 @@ class Attachment:
         MailMessageError: A name, type or id is malformed, or the content is not bytes.
     """
 
-    filename: str
+    filename: str = attrs.field(converter=file_name)
+    """Name without a folder, which is left out: `../a.pdf` and `C:\\a.pdf` are sent as `a.pdf`.
+
+    A name of which nothing is left is refused, and so are names that Windows takes for a device or a stream: `NUL`,
+    `a.txt:b`.
+    """
     content: bytes = attrs.field(converter=_content, repr=lambda content: f"<{len(content)} bytes>")
     content_type: str = attrs.field(default=None, converter=_content_type)
     """MIME type, with parameters if need be; guessed from the file name when not given."""
@@ -48,9 +54,6 @@ class Attachment:
     """True for an image that the HTML body shows; such an attachment needs a `content_id`."""
 
     def __attrs_post_init__(self) -> None:
-        check_text(self.filename, "an attachment's file name")
-        if not self.filename.strip():
-            raise MailMessageError("an attachment needs a file name")
         if not self.content_type:
             object.__setattr__(self, "content_type", _guess_type(self.filename))
         check_text(self.content_type, f"attachment {self.filename!r}: content_type")

@@ -2,9 +2,11 @@
 
 import copy
 import datetime
+import email.message
 import inspect
 import pickle
 import re
+from collections.abc import Iterator, Mapping
 
 import attrs
 import pytest
@@ -231,6 +233,51 @@ def test_headers_and_metadata_are_copied() -> None:
     metadata["b"] = "2"
     tags.append("b")
     assert (message.headers, message.metadata, message.tags) == ({"X-A": "1"}, {"a": "1"}, ("a",))
+
+
+@pytest.mark.parametrize("field", ["to", "cc", "bcc", "reply_to", "tags"])
+def test_a_mapping_where_a_list_is_expected_is_refused(field: str) -> None:
+    """Its values would be lost: names of recipients, or whatever somebody takes them for."""
+    with pytest.raises(MailMessageError, match="a dict would lose its values here: give a list, with "):
+        a_message(**{field: {"grace@example.com": "Grace"}})
+
+
+class _Several(Mapping[str, str]):
+    """A mapping that has several values for a name and gives the first, as those of web frameworks do."""
+
+    def __getitem__(self, name: str) -> str:
+        return "a"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("X-Tag", "X-Tag"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("field", ["headers", "metadata"])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ([("X-Tag", "a"), ("X-Tag", "b")], 'takes a mapping, such as {"name": "value"}, not list'),
+        ([("X-Tag", "a")], "not list"),
+        ((("X-Tag", "a"),), "not tuple"),
+        ({("X-Tag", "a")}, "not set"),
+        ({"X-Tag": "a"}.items(), "not dict_items"),
+        (iter([("X-Tag", "a")]), "not list_iterator"),
+        ([], "not list"),
+        ("X-Tag: a", "not str"),
+        (["ab"], "not list"),
+        (None, "not NoneType"),
+        (email.message.Message(), "not Message"),
+        (_Several(), "takes one value for each name; this _Several has several"),
+    ],
+)
+def test_what_may_hold_a_name_twice_is_refused(field: str, value: object, reason: str) -> None:
+    """Headers and metadata are mappings: of pairs, one of two with the same name would be lost."""
+    with pytest.raises(MailMessageError, match=re.escape(reason)) as caught:
+        a_message(**{field: value})
+    assert str(caught.value).startswith(f"{field} takes ")
 
 
 def test_one_tag_is_not_taken_apart() -> None:

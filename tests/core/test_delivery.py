@@ -209,10 +209,7 @@ def test_without_any_sender_the_message_is_refused(registry: ProviderRegistry) -
 def test_a_bad_default_sender_is_said_early_and_refused_late(
     registry: ProviderRegistry, caplog: pytest.LogCaptureFixture, message: MailMessage, default: str, advice: str
 ) -> None:
-    """A default sender that is none is a WARNING when the sender is made, and an error only when it is needed.
-
-    Both say how to write it.
-    """
+    """A default sender that is none is a WARNING with what to do at first, and an error only when it is needed."""
     pigeon = Pigeon()
     sender = sender_of(pigeon, registry, default_from=default)
     (record,) = caplog.records

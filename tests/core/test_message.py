@@ -370,6 +370,28 @@ def test_the_content_type_is_guessed_from_the_file_name(filename: str, content_t
 
 
 @pytest.mark.parametrize(
+    ("content", "content_type", "with_charset"),
+    [
+        ("Grüße".encode(), None, "text/plain; charset=utf-8"),
+        ("Grüße".encode(), "text/csv", "text/csv; charset=utf-8"),
+        ("Grüße".encode(), "text/csv; charset=latin1", "text/csv; charset=latin1"),
+        ("Grüße".encode(), "application/json", "application/json"),
+        ("Grüße".encode("latin-1"), None, "text/plain"),
+        (b"ASCII", None, "text/plain"),
+        ("é".encode() * 100_000, None, "text/plain; charset=utf-8"),
+        ("é".encode() * 100_000 + b"\xff", None, "text/plain"),
+    ],
+)
+def test_the_charset_of_a_text_file_is_found_beside_its_type(
+    content: bytes, content_type: str | None, with_charset: str
+) -> None:
+    """UTF-8 that is not ASCII is named for writers of MIME; the type stays, since an API may refuse parameters."""
+    file = Attachment("a.txt", content, content_type)
+    assert file.content_type == (content_type or "text/plain")
+    assert file.content_type_with_charset == with_charset
+
+
+@pytest.mark.parametrize(
     "content_type",
     [
         "text/plain",

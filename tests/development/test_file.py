@@ -259,10 +259,21 @@ def test_the_mail_opens_with_all_its_parts(tmp_path: Path) -> None:
     image, table, attached = (part for part in parsed.walk() if part.get_filename())
     assert (image["Content-ID"], image.get_content_disposition(), image.get_content()) == ("<logo>", "inline", PNG)
     assert (table.get_filename(), table.get_payload(decode=True)) == ("Übersicht.csv", b"1,2")
-    assert table["Content-Type"].params["header"] == "present"
+    assert dict(table["Content-Type"].params) == {"header": "present", "name": "Übersicht.csv"}
     assert (attached.get_filename(), attached.get_content()) == ("mail.eml", b"Subject: \xff")
     data = preview.with_suffix(".eml").read_bytes()
     assert not re.search(rb"bcc|secret|hidden", data, re.IGNORECASE)
+
+
+def test_a_file_says_its_charset_and_has_its_name_in_both_headers(tmp_path: Path) -> None:
+    """A file in the `.eml` has what it has in a mail that is sent: its charset, and a name that old readers read."""
+    files = [Attachment("Grüße 名前.txt", "Grüße".encode()), Attachment("a,b [1].txt", b"ASCII")]
+    data = written(tmp_path, mail(attachments=files)).with_suffix(".eml").read_bytes().decode()
+    assert "Content-Type: text/plain\r\n" in data
+    assert 'filename="a,b [1].txt"' in data
+    words = re.search(r'text/plain; charset=utf-8;\r\n name="([^"]*)"', data)
+    assert words
+    assert str(make_header(decode_header(words[1].replace("\r\n", "")))) == "Grüße 名前.txt"
 
 
 def test_an_image_without_html_is_a_file(tmp_path: Path) -> None:

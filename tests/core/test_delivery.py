@@ -197,21 +197,33 @@ def test_without_any_sender_the_message_is_refused(registry: ProviderRegistry) -
     assert pigeon.sent == []
 
 
-@pytest.mark.parametrize("default", ["dify", "a@example.com, b@example.com", "a@exam ple.com", "a@b.c\nBcc: d@e.f"])
+@pytest.mark.parametrize(
+    ("default", "advice"),
+    [
+        ("dify", ""),
+        ("a@example.com, b@example.com", ""),
+        ("a@exam ple.com", ""),
+        ("a@b.c\nBcc: d@e.f", ""),
+        ("Acme, Inc. <a@example.com>", 'Put the name into quotes: "Acme, Inc." <a@example.com>'),
+        ("a@example.com; b@example.com", "Separate addresses with a comma (,)"),
+    ],
+)
 def test_a_bad_default_sender_is_said_early_and_refused_late(
-    registry: ProviderRegistry, caplog: pytest.LogCaptureFixture, message: MailMessage, default: str
+    registry: ProviderRegistry, caplog: pytest.LogCaptureFixture, message: MailMessage, default: str, advice: str
 ) -> None:
-    """A default sender that is none is a WARNING when the sender is made, and an error only when it is needed."""
+    """A default sender that is none is a WARNING with what to do at first, and an error only when it is needed."""
     pigeon = Pigeon()
     sender = sender_of(pigeon, registry, default_from=default)
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "postroom.factory")
     assert record.getMessage().startswith("pigeon: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: ")
+    assert record.getMessage().endswith(advice)
     sender.send(message)
     assert len(pigeon.sent) == 1
     with pytest.raises(MailMessageError, match=r"^MAIL_DEFAULT_SEND_FROM: ") as caught:
         sender.send(MailMessage("grace@example.com", "Hello", "x"))
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(advice)
     assert len(pigeon.sent) == 1
 
 

@@ -518,7 +518,7 @@ def unasked(flock: Flock, messages: Many) -> Iterator[Any]:
         (nothing, lost("RuntimeError")),
         (at_once, "pigeon: 401 wrong key"),
         (no_iterator, lost("TypeError")),
-        (unasked, lost("IndexError")),
+        (unasked, lost("RuntimeError")),
     ],
     ids=["nothing", "at once", "no iterator", "unasked"],
 )

@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -397,16 +398,34 @@ def test_a_consumer_that_stops_with_nothing_on_its_way_gives_the_connection_back
     assert server.connections == 1
 
 
+@pytest.mark.parametrize("size", [1, 2])
 @each_kind
-def test_the_loop_may_send_by_the_same_sender(smtp_server: Servers, kind: str) -> None:
-    """The other message gets another connection, and neither takes the replies of the other."""
+def test_the_loop_may_send_by_the_same_sender(smtp_server: Servers, kind: str, size: int) -> None:
+    """The other message gets another connection if something is on its way, and none takes the replies of another."""
     server = smtp_server(extensions=KINDS[kind])
-    with sender(server.settings(pool_size=2, timeout=5)) as made:
+    with sender(server.settings(pool_size=size, timeout=5, deadline=30)) as made:
         for number, result in enumerate(made.deliver_many(numbered(12))):
             assert outcome(result) is Outcome.ACCEPTED
             assert made.deliver(message(text=f"number {100 + number};")).outcome is Outcome.ACCEPTED
     assert sorted(taken(server)) == [*range(12), *range(100, 112)]
-    assert server.connections == 2
+    assert server.connections == (1 if kind == "plain" else 2)
+
+
+@each_kind
+def test_threads_that_each_send_from_within_a_loop_do_not_wait_for_each_other(smtp_server: Servers, kind: str) -> None:
+    """Each would wait for a connection that another one holds until it has got one."""
+    server = smtp_server(extensions=KINDS[kind])
+
+    def work(thread: int) -> list[Outcome]:
+        mails = [message(text=f"number {thread * 100 + number};") for number in range(8)]
+        found = [outcome(result) for result in made.deliver_many(mails)]
+        for number, result in enumerate(made.deliver_many(mails[:4])):
+            found += [outcome(result), made.deliver(message(text=f"number {thread * 100 + 50 + number};")).outcome]
+        return found
+
+    with sender(server.settings(pool_size=3, timeout=5, deadline=30)) as made, ThreadPoolExecutor(3) as threads:
+        assert {*itertools.chain(*threads.map(work, range(3)))} == {Outcome.ACCEPTED}
+    assert server.wait().connections <= 6
 
 
 @each_kind

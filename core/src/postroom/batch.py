@@ -1,9 +1,11 @@
 """Several messages, one result for each: in order, whatever the others meet."""
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from postroom.errors import MailError
+from postroom.interruption import came_through, is_interruption
 from postroom.message import MailMessage
 from postroom.receipt import Receipt
 
@@ -48,6 +50,11 @@ class _Intake:
                 return message
         raise StopIteration
 
+    @property
+    def has_open(self) -> bool:
+        """True if a message was taken, and its result is to come."""
+        return bool(self._open)
+
     def refused(self) -> Iterator[tuple[MailMessage, Result]]:
         """Yield the refused messages that are next in order."""
         while self._open and self._open[0][1] is not None:
@@ -85,17 +92,40 @@ def in_order(
     intake = _Intake(messages, complete)
     while not intake.ended:
         read = intake.read
-        failure: Exception = RuntimeError("deliver_many ended before its messages")
-        try:
-            for result in offer(intake):
-                yield from intake.refused()
-                if not isinstance(result, Receipt | MailError):
-                    raise TypeError(f"deliver_many yielded {type(result).__name__}, not a Receipt or MailError")
-                yield intake.answered(), result
-        except Exception as error:  # noqa: BLE001  a transport may raise anything; the other messages still count
-            failure = error
+        failure = yield from _offered(offer, intake)
         if intake.read == read:
             next(intake, None)  # a transport that takes nothing must not be asked for ever
         yield from intake.abandoned(failure, explain)
     if intake.failure is not None:
         raise intake.failure
+
+
+def _offered(
+    offer: Callable[[Iterable[MailMessage]], Iterator[Result]], intake: _Intake
+) -> Generator[tuple[MailMessage, Result], None, Exception]:
+    """Yield what a transport yields, and return why it yields no more."""
+    with contextlib.ExitStack() as stack:
+        results: Iterator[object] | None = None
+        while True:
+            try:
+                if results is None:
+                    results = offer(intake)
+                    # What leaves from here has a traceback, which would keep it open.
+                    stack.callback(getattr(results, "close", _nothing))
+                result = next(results)
+            except StopIteration:
+                return RuntimeError("deliver_many ended before its messages")
+            except Exception as error:
+                if came_through(error, _Intake.__next__) or is_interruption(error):
+                    raise
+                return error
+            yield from intake.refused()
+            if not isinstance(result, Receipt | MailError):
+                return TypeError(f"deliver_many yielded {type(result).__name__}, not a Receipt or MailError")
+            if not intake.has_open:
+                return RuntimeError("deliver_many yielded more results than it took messages")
+            yield intake.answered(), result
+
+
+def _nothing() -> None:
+    """Close what cannot be closed."""

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from postroom.errors import MailError
+from postroom.interruption import is_interruption
 from postroom.provider import Provider
 from postroom.receipt import Outcome
 from postroom.rules import in_variables
 from postroom.send_errors import MailSendError
+from postroom.traces import forget_locals
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -26,16 +28,16 @@ class Guard:
         """Call the provider. Where it raises anything but a `MailError`, `outcome` is what is known, or says it.
 
         Raises:
-            MailError: It has failed.
+            MailError: It has failed. What a signal handler raises meanwhile passes, too.
         """
         try:
             return call(*args, **kwargs)
-        except MailSendError as error:
-            self.tell(error)
-            raise
-        except MailError:
-            raise
-        except Exception as error:
+        except BaseException as error:
+            forget_locals(error)
+            if isinstance(error, MailSendError):
+                self.tell(error)
+            if isinstance(error, MailError) or not isinstance(error, Exception) or is_interruption(error):
+                raise
             raise self._foreign(error, outcome if isinstance(outcome, Outcome) else outcome()) from error
 
     def tell(self, error: MailSendError) -> None:
@@ -54,6 +56,7 @@ class Guard:
             error: What it has raised.
             outcome: What is known of the message.
         """
+        forget_locals(error)
         made = copy.copy(error) if isinstance(error, MailError) else self._foreign(error, outcome)
         made.__cause__ = error  # which has the traceback
         return made

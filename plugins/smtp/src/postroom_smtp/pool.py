@@ -1,8 +1,13 @@
-"""The connections of one sender: a bounded number, the one used last first, none shared by two threads or processes."""
+"""The connections of one sender: a bounded number, the one used last first, none shared by two threads or processes.
+
+How many are in use is counted by what is alive, not by statements that must run: an exception may come at any moment,
+from a signal handler or another thread, and what it leaves behind is nobody's any more.
+"""
 
 import contextlib
 import os
 import queue
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -14,22 +19,71 @@ from postroom_smtp.session import Session
 Open = Callable[[Deadline], Session]
 """Opens a session that is ready for a message."""
 
+_RECOUNT = 1.0  # seconds after which somebody who waits counts anew, since a turn may have come back without a word
+
+
+class _Turn:
+    """The right to have one connection. It comes back when it is given back, or when nothing refers to it."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _Lent:
+    """A connection in use by a thread that may send by another one meanwhile: it must not wait for itself."""
+
+    __slots__ = ("__weakref__", "thread")
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
 
 class _Share:
-    """What one process has of a pool."""
+    """What one process has of a pool. What adds to a set, and what takes out of it, are single calls into C."""
 
     def __init__(self, size: int) -> None:
-        self.turns: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(size):
-            self.turns.put(None)
-        self.kept: list[Session] = []  # the last one was used last; its methods are atomic
-        self.used: set[Session] = set()
+        self.kept: list[Session] = []  # the last one was used last
+        self.used: set[weakref.ref[Session]] = set()
+        self.lent: set[weakref.ref[_Lent]] = set()
+        self._size = size
+        self._lock = threading.Lock()  # held for a count alone
+        self._out: set[weakref.ref[_Turn]] = set()
+        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def wait(self, turn: _Turn, deadline: Deadline) -> None:
+        """Take a turn.
+
+        Raises:
+            TimeoutError: None came back in time.
+        """
+        while True:
+            with self._lock:
+                if len(self._out) < self._size or self._waits_for_itself():
+                    self._out.add(weakref.ref(turn, self._out.discard))
+                    return
+            left = deadline.left()
+            if not left:
+                raise TimeoutError("no connection became free")
+            with contextlib.suppress(queue.Empty):
+                self._signals.get(timeout=min(left, _RECOUNT))
+
+    def end(self, turn: _Turn) -> None:
+        """Give a turn back."""
+        self._out.discard(weakref.ref(turn))
+        if self._signals.qsize() < self._size:
+            self._signals.put(None)
 
     def abandon(self) -> None:
         """Close every connection without a word to the server."""
-        for session in [*self.kept, *self.used]:
+        used = [session for each in self.used.copy() if (session := each()) is not None]
+        for session in [*self.kept, *used]:
             session.close()
         self.kept.clear()
+
+    def _waits_for_itself(self) -> bool:
+        """Return True if connections that this thread is to come back for stand between it and a turn."""
+        thread = threading.get_ident()
+        own = sum(lent.thread == thread for each in self.lent.copy() if (lent := each()) is not None)
+        return len(self._out) < self._size + own
 
 
 class Pool:
@@ -62,21 +116,19 @@ class Pool:
             TimeoutError: No connection became free in time.
             MailSendError: None can be opened.
         """
-        share = self._share()
+        share, turn = self._share(), _Turn()
         try:
-            share.turns.get(timeout=deadline.left())
-        except queue.Empty:
-            raise TimeoutError("no connection became free") from None
-        try:
+            share.wait(turn, deadline)
             session = self._recent(share.kept)
             if new and session is not None:
                 _end(session)
                 session = None
             if session is None:
                 session = self._open(deadline)
-            share.used.add(session)
-        except BaseException:
-            share.turns.put(None)
+            session.turn = turn
+            share.used.add(weakref.ref(session, share.used.discard))
+        except BaseException:  # its traceback would keep the turn
+            share.end(turn)
             raise
         return session
 
@@ -86,19 +138,28 @@ class Pool:
 
     def give(self, session: Session) -> None:
         """Take a session back, and keep it if it is good for another message."""
-        share = self._share()
-        if session not in share.used:  # a copy of the parent's
+        share, turn = self._share(), session.turn
+        mine = weakref.ref(session)
+        if mine not in share.used:  # a copy of the parent's
             session.close()
             return
-        share.used.remove(session)
+        share.used.discard(mine)
+        session.turn = None
         try:
-            if self._idle > 0 and not self.is_full(session):
+            if self._idle > 0 and not session.owed and not self.is_full(session):
                 session.reused = True
                 share.kept.append(session)
             else:
                 _end(session)
         finally:
-            share.turns.put(None)
+            if isinstance(turn, _Turn):
+                share.end(turn)
+
+    def lend(self) -> object:
+        """Let this thread send by a further session though it holds one, as long as what is returned is kept."""
+        share, lent = self._share(), _Lent()
+        share.lent.add(weakref.ref(lent, share.lent.discard))
+        return lent
 
     def drop(self, session: Session) -> None:
         """Take back a session that has failed."""
@@ -153,7 +214,7 @@ def _is_good(session: Session) -> bool:
 
 
 def _end(session: Session) -> None:
-    if not session.closing:
+    if not session.closing and not session.owed:
         session.quit()
     session.close()
 

@@ -37,6 +37,10 @@ class Session:
         """How many messages have been offered."""
         self.reused = False
         """True once the session has been kept between two messages."""
+        self.owed = 1
+        """How many replies are to come, the greeting first; counted before a command is written, and behind a reply."""
+        self.turn: object = None
+        """What the pool has given out along with the session."""
         self.needs_reset = False
         """True if a message was given up, so that RSET must come before the next one."""
         self.closing = False
@@ -191,6 +195,7 @@ class Session:
         if _log.isEnabledFor(logging.DEBUG):
             for line in lines if shown is None else [shown, *lines[1:]]:
                 _log.debug("%s -> %s", self.peer, line)
+        self.owed += len(lines)
         return "\r\n".join([*lines, ""]).encode()
 
     def write(self, data: bytes) -> None:
@@ -216,6 +221,7 @@ class Session:
         if timeout is None:
             timeout = self.timeouts.final if stage is Stage.FINAL else self.timeouts.command
         reply = read_reply(self._connection, timeout, self._hidden)
+        self.owed -= 1
         _log.debug("%s <- %s", self.peer, reply)
         self.used_at = time.monotonic()
         self.closing = self.closing or reply.code == 421

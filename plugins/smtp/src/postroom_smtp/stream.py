@@ -35,6 +35,8 @@ class Stream:
         self._take = take
         self._renew = renew
         self._session: Session | None = None
+        # The caller has the word while messages are taken and results are given, and may send by the same pool then.
+        self._lent: object = None
         self._source: Iterator[Job] | None = None
         self._window: deque[Job] = deque()
 
@@ -49,6 +51,8 @@ class Stream:
                 while (result := self._window[0].result) is None:
                     self._step(self._window[0])
                 self._window.popleft()
+                if not any(job.in_flight for job in self._window):
+                    self._leave()  # the caller may send by the same connection
                 yield result
         finally:
             self._leave()
@@ -72,7 +76,7 @@ class Stream:
             self._leave()
         if self._session is None:
             try:
-                self._session = self._take(head.attempts > 0)
+                self._session, self._lent = self._take(head.attempts > 0), self._pool.lend()
             except MailSendError as error:
                 for job in self._window:
                     job.result = job.result or copy.copy(error)
@@ -132,12 +136,12 @@ class Stream:
         if any(job.in_flight for job in self._window):
             self._lose(ConnectionError("given up"))
         elif self._session is not None:
-            session, self._session = self._session, None
+            session, self._session, self._lent = self._session, None, None
             self._pool.give(session)
 
     def _lose(self, error: Exception) -> None:
         """Give up the session, and with it whatever was on its way."""
-        session, self._session = self._session, None
+        session, self._session, self._lent = self._session, None, None
         assert session is not None  # noqa: S101  something was written to it
         self._pool.drop(session)
         for job in self._window:

@@ -94,14 +94,14 @@ class Transaction:
         session = self._session
         self._reset = behind or session.needs_reset
         session.stage = Stage.MAIL  # not that of the message before
+        if session.pipelines and not behind:
+            session.expect_silence()
+        self._count()  # first, since an exception may come at any moment
         if session.pipelines:
-            if not behind:
-                session.expect_silence()
             if self.goes_in_one_write:
                 self._upload.write([session.encode(self._group()), *self._chunk()], alone=not behind)
             else:
                 session.send(Stage.MAIL, self._group())
-        self._count()
 
     def follow(self) -> bytes:
         """Return the first group, to be written at the end of the message before; it counts as begun then."""
@@ -206,6 +206,7 @@ class Transaction:
             raise refusal or _refusal(reply, Stage.DATA, session)
         if refusal is not None:
             # It waits for a message although nobody gets one, and would take RSET for a line of it.
+            session.owed += 1
             session.write(b".\r\n")
             return
         end = b".\r\n" if follower is None else b".\r\n" + follower.follow()

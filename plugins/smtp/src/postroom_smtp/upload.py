@@ -48,6 +48,8 @@ class Upload:
             ProtocolError: It says something else before its end.
         """
         self._session.stage = Stage.BODY
+        if not self._by_bdat:  # BDAT is a command, and counted as one
+            self._session.owed += 1
         *first, last = blocks(pieces)
         for block in first:
             self._write(block, alone=alone)

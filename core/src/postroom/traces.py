@@ -1,0 +1,32 @@
+"""Tracebacks without the values of local variables.
+
+Error trackers such as Sentry send the local variables of every frame along. Those of a provider, and of the libraries that
+it uses, hold passwords, tokens and the text of mails: in a command, in a request, in a block that could not be written.
+"""
+
+from types import TracebackType
+
+
+def forget_locals(error: BaseException) -> None:
+    """Forget the local variables of every finished call that an exception, its causes and contexts came through.
+
+    The lines of code stay. What only such a variable has kept alive, such as a connection, is released.
+    """
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        each = todo.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        _clear(each.__traceback__)
+        todo += [each.__cause__, each.__context__, *(each.exceptions if isinstance(each, BaseExceptionGroup) else ())]
+
+
+def _clear(trace: TracebackType | None) -> None:
+    while trace is not None:
+        try:
+            trace.tb_frame.clear()
+        except RuntimeError:
+            pass  # it is still running
+        trace = trace.tb_next

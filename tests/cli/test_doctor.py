@@ -232,6 +232,26 @@ def test_a_provider_that_nobody_has_heard_of_is_explained(
     assert "The pigeon does not know the way" in run("explain", "lost").stdout
 
 
+def test_the_setting_that_chose_a_provider_is_no_stranger(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member of the family `smtp` by somebody else need not know `auth_type`, and a rule may name it all the same."""
+    source = PIGEON.replace('Provider("pigeon"', 'Provider("smtp-pigeon"').replace(
+        "rules=RULES", 'rules=RULES, env_prefix="SMTP_"'
+    )
+    source = source.replace("Teach it the way to {loft}", "Set {auth_type} to another bird")
+    write_distribution(site, "acme-pigeon", {"smtp-pigeon": "pigeon_plugin"}, modules={"pigeon_plugin": source})
+    variables = {"MAIL_TYPE": "smtp", "SMTP_AUTH_TYPE": "pigeon", "SMTP_LOFT": "roof"}
+    for name, value in {**variables, "MAIL_DEFAULT_SEND_FROM": "ada@example.com"}.items():
+        monkeypatch.setenv(name, value)
+    report = json.loads(run("doctor", "--json").stdout)
+    assert (report["provider"], report["ok"], report["warnings"]) == ("smtp-pigeon", True, [])
+    monkeypatch.setenv("SMTP_LOFT", "nowhere")
+    assert run("doctor").stdout.splitlines()[-1] == "remedy      Set SMTP_AUTH_TYPE to another bird"
+    monkeypatch.setenv("SMTP_AUTH_TYP", "pigeon")
+    assert "SMTP_AUTH_TYP is none of the settings of smtp-pigeon: did you mean SMTP_AUTH_TYPE?" in run("doctor").stdout
+
+
 def test_a_provider_without_steps_is_checked_as_a_whole(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third party's settings are shown and its secret is masked, with no table of names anywhere."""
     write_pigeon(site, version="2.3")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from postroom.provider import Provider, env_prefix
 from postroom.registry import ProviderRegistry
-from postroom.settings import describe, load
+from postroom.settings import describe
 
 
 class DifySource:
@@ -56,13 +56,13 @@ class DifySource:
         Raises:
             MailSettingsError: They are not only suspicious, but wrong.
         """
-        loaded = load(provider.settings, self.config_for(provider), provider=provider.name, prefix=provider.env_prefix)
+        loaded = provider.load(self.config_for(provider))
         return [(provider.variables.get(field, field), doubt) for field, doubt in loaded.doubts()]
 
     def strangers(self, provider: Provider) -> list[tuple[str, str | None]]:
         """Return the variables that begin like the provider's and are none of them, each with its closest match."""
         prefix = provider.env_prefix
-        known = [info.variable for info in describe(provider.settings, prefix)]
+        known = [*provider.variables.values()]
         names = {*self._environ, *(self._config if isinstance(self._config, Mapping) else ())}
         found = sorted(name for name in names if name.startswith(prefix) and name not in known)
         return [(name, _closest(name, known, prefix)) for name in found if self.get(name) is not None]

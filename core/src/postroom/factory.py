@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from postroom import settings
 from postroom.delivery import Delivery
 from postroom.dify import DifySource
 from postroom.errors import MailConfigError, MailError, ProviderLoadError
@@ -97,7 +96,7 @@ class MailSenderFactory:
 
 def _build(mail_type: str, provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
     """Build the sender, and say in the log what was built: one line at INFO, one at WARNING for each doubt."""
-    loaded = settings.load(provider.settings, config, provider=provider.name, prefix=provider.env_prefix)
+    loaded = provider.load(config)
     try:
         built: object = provider.build(loaded)
         summary, doubts = loaded.summary(), list(loaded.doubts())

@@ -8,9 +8,11 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from postroom.discovery import Registration, Skipped, scan
 from postroom.errors import MailConfigError, ProviderConflictError, ProviderLoadError, UnknownProviderError
-from postroom.provider import Provider
+from postroom.provider import Provider, env_prefix
 from postroom.settings import Lookup
 
 if TYPE_CHECKING:
@@ -97,15 +99,15 @@ class ProviderRegistry:
         if name in self._added:
             return self._added[name]
         plugin = self.load(name)
-        target = self._ask(name, plugin, "postroom_route", config=config)
+        asked = _Asked(config)
+        target = self._ask(name, plugin, "postroom_route", config=asked)
         if target is None:
             return self._registration_of(name, plugin)
         if not isinstance(target, str):
             raise self._broken(name, f"postroom_route returned {type(target).__name__}, not a name")
         target = target.strip().lower()
-        if target in self._added:
-            return self._added[target]
-        return self._registration_of(target, self.load(target, asked=name))
+        found = self._added.get(target) or self._registration_of(target, self.load(target, asked=name))
+        return attrs.evolve(found, routed_by={field: env_prefix(name) + field.upper() for field in asked.fields})
 
     def load(self, name: str, *, asked: str | None = None) -> object:
         """Import the plugin of this name, once, and return it. `asked` is the family that routed to it, for the error.
@@ -192,6 +194,19 @@ class ProviderRegistry:
             name=name,
             distribution=registration.distribution,
         )
+
+
+class _Asked:
+    """The settings as a route sees them, and which of them it has asked for."""
+
+    def __init__(self, config: Lookup) -> None:
+        self._config = config
+        self.fields: set[str] = set()
+
+    def get(self, field: str, /) -> object:
+        """Return the raw value of a field, or None."""
+        self.fields.add(field)
+        return self._config.get(field)
 
 
 def _plugin_manager() -> "pluggy.PluginManager":

@@ -6,7 +6,7 @@ command line, so nothing is typed twice.
 """
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -152,15 +152,31 @@ def _describe(field: "attrs.Attribute[Any]", hint: object, prefix: str) -> Setti
     )
 
 
-def load(settings: type[Settings], config: Mapping[str, object], *, provider: str, prefix: str) -> Settings:
+def load(
+    settings: type[Settings],
+    config: Mapping[str, object],
+    *,
+    provider: str,
+    prefix: str,
+    routed_by: Container[str] = (),
+) -> Settings:
     """Convert and validate a raw mapping of field names to values. `None` and blank text mean unset.
+
+    Args:
+        settings: Class to make an instance of.
+        config: What is set.
+        provider: Name of the provider, for the error.
+        prefix: What the provider's variables begin with.
+        routed_by: Keys that a route has looked at; they need not be fields.
 
     Raises:
         MailSettingsError: With every problem: missing, malformed, unknown and contradicting settings.
     """
     known = {info.field: info for info in describe(settings, prefix)}
     hints = typing.get_type_hints(settings)
-    problems = [SettingProblem(key, None, _unknown(key, known)) for key in config if key not in known]
+    problems = [
+        SettingProblem(key, None, _unknown(key, known)) for key in config if key not in known and key not in routed_by
+    ]
     values: dict[str, Any] = {}
     for name, info in known.items():
         reader = reader_for(name, hints[name])

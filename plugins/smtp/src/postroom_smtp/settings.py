@@ -57,7 +57,10 @@ class SmtpSettings(SenderSettings):
     pool_max_messages: int = attrs.field(default=100, metadata=setting("messages that go over one connection"))
     auth_type: str | None = attrs.field(
         default=None,
-        metadata=setting("chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic, oauth2 is smtp-oauth2"),
+        metadata=setting(
+            "chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic, oauth2 is smtp-oauth2",
+            env="SMTP_AUTH_TYPE",  # the family's variable, whatever the prefix of a member
+        ),
     )
 
     @property

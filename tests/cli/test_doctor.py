@@ -123,6 +123,22 @@ def test_a_mail_is_sent_if_an_address_is_given(run: Run, secure: RealServer) -> 
     assert report["remedy"] is None
 
 
+def test_quotes_around_a_password_are_the_remedy(run: Run, secure: RealServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server refuses the login, and what is wrong with the password is said beside it, without the password."""
+    monkeypatch.setenv("SMTP_PASSWORD", "'swordfish'")
+    monkeypatch.setenv("SMTP_USERNAME", "grace ")
+    result = run("doctor", "--json")
+    report = json.loads(result.stdout)
+    assert (report["failed"], report["error"]["class"]) == ("auth", "MailAuthError")
+    assert [(warning["text"].partition(",")[0], warning["remedy"]) for warning in report["warnings"]] == [
+        ("SMTP_USERNAME: it ends with a blank: write it without the blank", "Write SMTP_USERNAME without the blank"),
+        ("SMTP_PASSWORD: it is in quotes", "Write SMTP_PASSWORD without quotes"),
+    ]
+    assert report["remedy"] == "Write SMTP_PASSWORD without quotes"
+    assert "swordfish" not in result.output
+    assert secure.messages == []
+
+
 def test_the_file_stands_behind_the_environment(
     run: Run, secure: RealServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,7 +120,27 @@ CONFIGURATION = [
     ),
     Setup(
         "a key in quotes", lambda _: {"MAIL_TYPE": "sendgrid", "SENDGRID_API_KEY": '"SG.abcdefghijklmnop.qrstuvwxyz"'},
-        "without blanks, quotes", "Correct SENDGRID_API_KEY", 2,
+        "it is in quotes", "Write SENDGRID_API_KEY without quotes", 2,
+    ),
+    Setup(
+        "a switch in quotes", lambda bench: smtp(bench, SMTP_USE_TLS='"true"'),
+        "it is in quotes, which docker --env-file keeps", "Write SMTP_USE_TLS without quotes", 2,
+    ),
+    Setup(
+        "a server in quotes", lambda bench: smtp(bench, SMTP_SERVER="'smtp.example.com'"),
+        "it is in quotes", "Write SMTP_SERVER without quotes", 2,
+    ),
+    Setup(
+        "a port with a comment", lambda bench: smtp(bench, SMTP_PORT="587 # submission"),
+        "a comment follows it", "Write SMTP_PORT without the comment", 2,
+    ),
+    Setup(
+        "a type in quotes", lambda bench: smtp(bench, MAIL_TYPE='"smtp"'),
+        "Unsupported mail type", "Write MAIL_TYPE without quotes", 2,
+    ),
+    Setup(
+        "a kind of login in quotes", lambda bench: smtp(bench, SMTP_AUTH_TYPE='"oauth2"'),
+        "Unsupported mail type", "Write SMTP_AUTH_TYPE without quotes", 2,
     ),
     Setup(
         "an API by http", lambda bench: bench.resend() | {"RESEND_API_URL": "http://api.resend.com"},

@@ -219,7 +219,7 @@ def test_an_unreadable_distribution_is_passed_over(
     assert "\n" not in skipped.reason
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "postroom.discovery")
-    assert record.getMessage() == f"{skipped.distribution} is passed over: {skipped.reason}"
+    assert record.getMessage() == f"mail: {skipped.distribution} is passed over: {skipped.reason}"
     with pytest.raises(UnknownProviderError, match=re.escape(f"(unreadable: {skipped.distribution})")):
         registry.provider("broken", {})
 
@@ -606,7 +606,7 @@ def test_every_observer_is_called(registry: ProviderRegistry, caplog: pytest.Log
     assert len(caplog.records) == 2
     for record in caplog.records:
         assert (record.levelno, record.name) == (logging.ERROR, "postroom.registry")
-        assert re.fullmatch(r"observer Failing \d+ failed in postroom_message_sent", record.getMessage())
+        assert re.fullmatch(r"mail: observer Failing \d+ failed in postroom_message_sent", record.getMessage())
         assert "observer is down" in caplog.text
 
 

@@ -357,7 +357,7 @@ def test_a_login_in_plain_text_to_another_host_is_warned_of(caplog: pytest.LogCa
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert f"the login goes to {server}:25 in plain text" in record.getMessage()
-    assert record.getMessage().startswith("smtp-basic: SMTP_USE_TLS: ")
+    assert record.getMessage().startswith("mail: smtp-basic: SMTP_USE_TLS: ")
     assert PASSWORD not in record.getMessage()
 
 
@@ -397,5 +397,5 @@ def test_what_is_probably_a_mistake_is_said_when_the_sender_is_made(
     sender({"server": "mail.example.com", **settings}).close()
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage().startswith(f"smtp-basic: {doubt}")
+    assert record.getMessage().startswith(f"mail: smtp-basic: {doubt}")
     assert PASSWORD not in record.getMessage()

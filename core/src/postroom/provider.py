@@ -1,11 +1,12 @@
 """The registration: what a plugin returns to say which provider it is."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
+from postroom import slips
 from postroom.capability import Capability, Limit
 from postroom.errors import MailMessageError
 from postroom.message import MailMessage
@@ -82,6 +83,19 @@ class Provider:
             MailSettingsError: With every problem.
         """
         return load(self.settings, config, provider=self.name, prefix=self.env_prefix, routed_by=self.routed_by)
+
+    def doubts(self, loaded: SenderSettings, config: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        """Yield the variable and what is suspicious about it: how it is written first, then what the settings say.
+
+        Args:
+            loaded: The settings.
+            config: What they were made of: a blank at the end of a text is gone when it has been read.
+        """
+        for info in describe(self.settings, self.env_prefix):
+            if info.type == "text" and (doubt := slips.doubt(config.get(info.field))):
+                yield info.variable, doubt
+        for field, doubt in loaded.doubts():
+            yield self.variables.get(field, field), doubt
 
     def diagnose(self, error: MailSendError) -> Rule | None:
         """Return the rule that an error falls under, with the variables of this provider in it; None if none does."""

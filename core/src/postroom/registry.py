@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from postroom import slips
 from postroom.discovery import Registration, Skipped, scan
 from postroom.errors import MailConfigError, ProviderConflictError, ProviderLoadError, UnknownProviderError
 from postroom.provider import Provider, env_prefix
@@ -138,7 +139,7 @@ class ProviderRegistry:
             try:
                 self._call_one(plugin, hook, **arguments)
             except Exception:  # noqa: BLE001  the mail is sent or not, whatever an observer does
-                _log.exception("observer %s failed in %s", self._plugins.get_name(plugin), hook)
+                _log.exception("mail: observer %s failed in %s", self._plugins.get_name(plugin), hook)
 
     def _scan(self) -> dict[str, list[Registration]]:
         with self._lock:
@@ -225,7 +226,9 @@ def _unknown(name: str, installed: list[str], skipped: list[Skipped], asked: str
 
     close = difflib.get_close_matches(name, [each for each in installed if each != asked], n=1, cutoff=0.75)
     advice = f"install the distribution that brings it, for a provider of ours: pip install postroom-{name}"
-    if close:
+    if slip := slips.remedy(name.removeprefix(f"{asked}-"), refused=True):
+        advice = f"write it {slip}"
+    elif close:
         advice = f"did you mean {close[0]}?"
     unread = f" (unreadable: {', '.join(each.distribution for each in skipped)})" if skipped else ""
     route = f" (chosen by {asked} from its settings)" if asked else ""

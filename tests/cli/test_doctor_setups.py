@@ -297,13 +297,27 @@ DIALOGUE = [
         refused("AUTH", "535 Login Fail. Please enter your authorization code to login. More information in http://x"),
         "QQ wants an authorization code", "Make an authorization code",
     ),
+    Setup(
+        "QQ in GBK",
+        lambda bench: bench.scripted({"AUTH": "535 Error: \u6388\u6743\u7801 http://service.mail.qq.com/x\r\n".encode("gbk")}),
+        "QQ wants an authorization code", "Make an authorization code",
+    ),
+    Setup(
+        "QQ or Exmail without SMTP",
+        refused("AUTH", "535 Login fail. Account is abnormal, service is not open, password is incorrect"),
+        "SMTP is not switched on for the mailbox", "Switch SMTP on",
+    ),
+    Setup(
+        "Alibaba with the account's password", refused("AUTH", "526 Authentication failure[0]"),
+        "Alibaba Mail does not take the login", "log in with the password that was made for them",
+    ),
     Setup(  # dify 10466
         "QQ with another sender", refused("MAIL", "501 mail from address must be same as authorization user."),
         "QQ sends for the account that logs in only", "Set MAIL_DEFAULT_SEND_FROM to the address that logs in",
     ),
     Setup(  # dify 20107
         "163 with another sender", refused("MAIL", "553 Mail from must equal authorized user"),
-        "163.com sends for the account that logs in only", "Set MAIL_DEFAULT_SEND_FROM to the address that logs in",
+        "The server sends for the account that logs in only", "Set MAIL_DEFAULT_SEND_FROM to the address that logs in",
     ),
     Setup(
         "Gmail with the account's password",

@@ -1,15 +1,10 @@
 """`postroom explain`: what a reply means, by the rules of the providers that are installed, without network."""
 
-import re
-
 import click
 
 from postroom import Provider, ProviderRegistry, Rule, Symptom, find_rule
 from postroom_cli import listing, output
-
-# Neither a port (`mail.example.com:587`) nor the milliseconds of a log (`10:00:00,345`) is a code.
-_CODE = re.compile(r"(?<![\w.:,])([2-5]\d\d)(?!\w|\.\w)")
-_ENHANCED = re.compile(r"(?<![\w.])([245]\.\d{1,3}\.\d{1,3})(?!\w|\.\w)")
+from postroom_cli.line import Line
 
 
 @click.command()
@@ -38,17 +33,22 @@ def look_up(text: str, providers: list[Provider]) -> list[tuple[Rule, list[str]]
 
     The rules that are most like the text count. Before them goes what holds whatever else is not known of it.
     """
-    symptom = _symptom(text)
-    likely = {provider.name: _likely(provider, symptom) for provider in providers}
-    most = max((likeness for rules in likely.values() for likeness in rules.values()), default=0)
+    line = Line(text)
+    symptom = line.symptom
+    asked = line.about(providers)
+    likely = {provider.name: _likely(provider, symptom) for provider in asked}
+    outdone = {rule for provider in asked for rule in provider.rules if _is_outdone(rule, provider, symptom)}
+    most = max(
+        (rule.likeness(symptom) for rules in likely.values() for rule in rules if rule not in outdone), default=0
+    )
     found: dict[Rule, list[str]] = {}
     certain: set[Rule] = set()
-    for provider in providers:
-        rules = likely[provider.name]
-        if most not in rules.values():
+    for provider in asked:
+        rules = [rule for rule in likely[provider.name] if rule not in outdone]
+        if most not in [rule.likeness(symptom) for rule in rules]:
             continue  # what it knows is about something else
-        for each, likeness in rules.items():
-            if likeness == most or each.matches(symptom):
+        for each in rules:
+            if each.likeness(symptom) == most or each.matches(symptom):
                 # One sentence is shown once, whatever conditions lead to it.
                 shown = each.named(provider.variables)
                 rule = Rule(meaning=shown.meaning, remedy=shown.remedy, source=shown.source, text=text)
@@ -58,21 +58,21 @@ def look_up(text: str, providers: list[Provider]) -> list[tuple[Rule, list[str]]
     return sorted(found.items(), key=lambda each: each[0] not in certain)
 
 
-def _likely(provider: Provider, symptom: Symptom) -> dict[Rule, int]:
-    """Return how like a symptom the rules of a provider are, without those that another one goes before."""
+def _likely(provider: Provider, symptom: Symptom) -> list[Rule]:
+    """Return the rules of a provider that a symptom may fall under: the first that holds, and what asks for more."""
     first = find_rule(provider.rules, symptom)
-    return {
-        each: likeness
-        for each in provider.rules
-        if (likeness := each.likeness(symptom)) and (each is first or not each.matches(symptom))
-    }
+    return [each for each in provider.rules if each.likeness(symptom) and (each is first or not each.matches(symptom))]
 
 
-def _symptom(text: str) -> Symptom:
-    code, enhanced = _CODE.search(text), _ENHANCED.search(text)
-    words = _ENHANCED.sub(" ", _CODE.sub(" ", text))
-    return Symptom(
-        text=text if re.search(r"[^\W\d]{2}", words) else "",
-        code=int(code[1]) if code else None,
-        enhanced_code=enhanced[1] if enhanced else None,
+def _is_outdone(rule: Rule, provider: Provider, symptom: Symptom) -> bool:
+    """Return True if a rule asks for something that is not there, and another one of the provider holds as it is.
+
+    Unless it is about this very enhanced code, and so more exact than the one that holds.
+    """
+    first = find_rule(provider.rules, symptom)
+    if first is None or rule.matches(symptom):
+        return False
+    exact = (
+        rule.enhanced_code is not None and symptom.enhanced_code is not None and not rule.enhanced_code.endswith(".0")
     )
+    return not exact or rule.likeness(symptom) <= first.likeness(symptom)

@@ -373,8 +373,8 @@ MICROSOFT = [
         lambda bench: bench.exchange({}, SMTP_OAUTH2_AUTHORITY=f"https://localhost:{bench.closed()}"),
         "cannot reach the identity service", "Check SMTP_OAUTH2_AUTHORITY",
     ),
-    Setup("a token without the role", without_role, "Exchange does not take the token", "lacks the role SMTP.Send"),
-    Setup("a token for something else", for_graph, "Exchange does not take the token", "New-ServicePrincipal"),
+    Setup("a token without the role", without_role, "The server does not take the token", "lacks the role SMTP.Send"),
+    Setup("a token for something else", for_graph, "The server does not take the token", "New-ServicePrincipal"),
     Setup(
         "SMTP AUTH is off for the tenant",
         lambda bench: bench.exchange(

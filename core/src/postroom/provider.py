@@ -91,9 +91,10 @@ class Provider:
             loaded: The settings.
             config: What they were made of: a blank at the end of a text is gone when it has been read.
         """
-        for info in describe(self.settings, self.env_prefix):
-            if info.type == "text" and (doubt := slips.doubt(config.get(info.field))):
-                yield info.variable, doubt
+        found = {field: doubt for field, raw in config.items() if (doubt := slips.doubt(raw))}
+        for info in describe(self.settings, self.env_prefix) if found else ():
+            if info.type == "text" and info.field in found:
+                yield info.variable, found[info.field]
         for field, doubt in loaded.doubts():
             yield self.variables.get(field, field), doubt
 

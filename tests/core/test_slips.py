@@ -81,9 +81,9 @@ SLIPS = {
     " hunter2": ("it begins with a blank", "without the blank"),
     "hunter2\t": ("it ends with a blank", "without the blank"),
     "\ufeffhunter2": ("byte order mark", "without the byte order mark"),
-    "hunter2\xa0": ("nobody sees (U+00A0), as text that is copied from a web page", "without the character"),
-    "\u200bhunter2": ("nobody sees (U+200B)", "without the character"),
-    "hunter2\u2060": ("nobody sees (U+2060)", "without the character"),
+    "hunter2\xa0": ("an invisible character (U+00A0), as text that is copied from a web page", "without the invisible"),
+    "\u200bhunter2": ("an invisible character (U+200B)", "without the invisible character"),
+    "hunter2\u2060": ("an invisible character (U+2060)", "without the invisible character"),
     "hunter2 # the password": ("a comment follows it, which docker --env-file keeps", "without the comment"),
     "'hunter2'\n": ("a line end, as echo writes one, and it is in quotes", "without the line end and without quotes"),
 }

@@ -1,7 +1,7 @@
 """What surely does not belong to a value: quotes around it, blanks, line ends and invisible characters, a comment.
 
 `docker --env-file` keeps quotes and comments, `echo` ends a file with a line end, and text that is copied from a web
-page brings characters that nobody sees. What is said about a value never holds it.
+page brings invisible characters. What is said about a value never holds it.
 
 https://docs.docker.com/reference/cli/docker/container/run/#env
 """
@@ -77,8 +77,8 @@ def _unseen(verb: str, char: str, rest: str) -> dict[str, str]:
         return {f"it {verb} with a blank": "without the blank"}
     if char == _MARK:
         return {f"it {verb} with a byte order mark, as some editors write one": "without the byte order mark"}
-    name = f"character that nobody sees (U+{ord(char):04X})"
-    return {f"it {verb} with a {name}, as text that is copied from a web page does": f"without the {name}"}
+    name = f"invisible character (U+{ord(char):04X})"
+    return {f"it {verb} with an {name}, as text that is copied from a web page does": f"without the {name}"}
 
 
 def _quotes(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What somebody has pasted: a code, or a line of a log; which service it is about, and at which step."""
+"""What a user looks up: a code, or a line of a log; which service it is about, and at which step."""
 
 import http
 import re

@@ -81,9 +81,9 @@ _OTHERS = (
         {"code": "526", "text": "Authentication failure"},
         {"code": "535", "host": ("smtp.aliyun.com", "smtp.*.aliyun.com", "smtp.mxhichina.com")},
         meaning="Alibaba Mail does not take the login: the user name is not the whole address, the mailbox wants a "
-        "password for clients, or clients of others are switched off",
-        remedy="Set {username} to the whole address, have clients of others allowed, and log in with the password that "
-        "was made for them",
+        "password for clients, or third-party clients are switched off",
+        remedy="Set {username} to the whole address, have third-party clients allowed, and log in with the password "
+        "that was made for them",
         source="https://help.aliyun.com/zh/document_detail/602363.html",
     ),
     Rule(

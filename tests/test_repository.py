@@ -79,6 +79,21 @@ def test_a_module_is_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= LONGEST_MODULE
 
 
+def warnings_of(path: Path) -> Iterator[tuple[int, object]]:
+    """Yield the line and the text of each WARNING or ERROR that a module logs."""
+    levels = {f"_log.{level}" for level in ("warning", "error", "exception", "critical")}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in levels:
+            yield node.lineno, getattr(node.args[0], "value", None)
+
+
+def test_a_warning_begins_like_the_line_at_info() -> None:
+    """So `grep mail:` in the log of an application finds what was made and what is wrong with it."""
+    found = [(f"{named(path)}:{line}", text) for path in MODULES for line, text in warnings_of(path)]
+    assert len(found) > 5
+    assert [each for each in found if not str(each[1]).startswith("mail: ")] == []
+
+
 # The words are put together here, so that this file does not hold what it forbids.
 PLACES = ["/ho" + "me/", "/Us" + "ers/", r"\Us" + "ers" + "\\", "/ro" + "ot/", "/wo" + "rk/", "/va" + "r/folders/"]
 HOSTS = ["pypi" + ".org", "python" + "hosted.org", "jfrog" + ".io", "artifact" + "ory", "/si" + "mple/"]

@@ -144,7 +144,7 @@ def test_a_misspelt_variable_is_noticed(tmp_path: Path, caplog: pytest.LogCaptur
     environ = {"MAIL_TYPE": "file", "MAIL_FILE_DIR": str(tmp_path), "MAIL_FILE_DIRS": "x", "FILE_LIMIT": "3"}
     MailSenderFactory.create_from_dify_config(None, environ=environ)
     assert [record.getMessage() for record in caplog.records] == [
-        "file: MAIL_FILE_DIRS is none of its settings; did you mean MAIL_FILE_DIR?"
+        "mail: file: MAIL_FILE_DIRS is none of its settings; did you mean MAIL_FILE_DIR?"
     ]
 
 

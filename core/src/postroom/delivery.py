@@ -139,7 +139,8 @@ class Delivery:
         try:
             self.check_connection()
         except Exception as error:  # noqa: BLE001  a probe answers yes or no
-            _log.warning("connection test failed: %s", error)
+            reason = str(error).removeprefix(f"{self.provider}: ")
+            _log.warning("mail: %s: connection test failed: %s", self.provider, reason)
             return False
         return True
 

@@ -57,11 +57,11 @@ _TOKEN = (
 )  # fmt: skip
 
 REFUSED = Rule(
-    meaning="Exchange does not take the token: its audience, its role, a permission, or the user name is wrong",
+    meaning="The server does not take the token: its audience, its role, a permission, or the user name is wrong",
     remedy="The token, or what its application may do, does not suffice: postroom doctor names what is missing",
     source=_LOGIN, code="535",
 )  # fmt: skip
-"""Exchange says the same to all of it, so who has the token at hand looks into that."""
+"""Servers say the same to all of it, so who has the token at hand looks into that."""
 
 _OFFER = (
     Rule(

@@ -122,6 +122,6 @@ class CachedTokenSource:
         except MailError as error:
             transient = isinstance(error, MailSendError) and error.transient
             if transient and kept is not None and not force_refresh and kept.expires_at > self._clock():
-                _log.warning("no new token, the last one still serves: %s", error)
+                _log.warning("mail: no new token, the last one still serves: %s", error)
                 return kept
             raise copy.copy(error) from error.__cause__  # each thread gets its own, with its own traceback

@@ -157,6 +157,27 @@ def test_plugins_do_not_import_each_other(path: Path) -> None:
     assert {each for each in used if each.startswith("postroom_")} <= allowed
 
 
+# All of an enumeration, as a value: what a newer core adds to it would be in it, too.
+WHOLE = re.compile(r"(?:=\s*|\*|\bin |\b(?:frozenset|set|list|tuple|sorted)\()Capability\b(?!\.)")
+LISTING = ROOT / "docs" / "hooks.py"  # the page has a row for each capability that there is
+
+
+@pytest.mark.parametrize(
+    "said", ["capabilities=Capability,", "frozenset(Capability)", "[*Capability]", "for each in Capability if each"]
+)
+def test_all_capabilities_at_once_are_recognised(said: str) -> None:
+    """The check below finds each way to write them, and none that names one."""
+    assert WHOLE.search(said)
+    assert not WHOLE.search(said.replace("Capability", "Capability.TAGS"))
+
+
+def test_no_provider_declares_what_it_has_not_heard_of() -> None:
+    """A provider names each capability: all that there are would be more under a newer core, and be dropped."""
+    texts = [path for path in FILES if path.suffix in {".py", ".md", ".tmpl"} and path not in {*TESTS, LISTING}]
+    assert any(WHOLE.search(path.read_text("utf-8")) for path in [LISTING])
+    assert [named(path) for path in texts if WHOLE.search(path.read_text("utf-8"))] == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=named)
 def test_importing_a_module_does_no_work(path: Path) -> None:
     """No module calls something for its effect when it is imported, as to configure logging or to filter warnings."""

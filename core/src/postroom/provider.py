@@ -81,14 +81,28 @@ class Provider:
                 raise MailMessageError(f"{self.name} takes {limit.rule}; this message has {found} ({limit.source})")
 
     def diagnose(self, error: MailSendError) -> Rule | None:
-        """Return the rule that an error falls under, with the variables of this provider in it; None if none does."""
-        rule = find_rule(self.rules, Symptom.of(error))
+        """Return the rule that an error falls under, with the variables of this provider in it; None if none does.
+
+        The limits are among the rules: they say why a sender is refused before the service is asked.
+        """
+        rule = find_rule((*map(_rule_of, self.limits), *self.rules), Symptom.of(error))
         return None if rule is None else rule.named(self.variables)
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment variable of each field of the settings."""
         return {info.field: info.variable for info in describe(self.settings, self.env_prefix)}
+
+
+def _rule_of(limit: Limit) -> Rule:
+    """Return the rule for a default sender that breaks the limit."""
+    return Rule(
+        meaning=f"Every message of the default sender is refused: the provider takes {limit.rule}",
+        remedy="Change {default_from}",
+        source=limit.source,
+        stage="sender",
+        text=limit.rule,
+    )
 
 
 def env_prefix(name: str) -> str:

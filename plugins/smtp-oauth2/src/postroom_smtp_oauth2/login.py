@@ -1,6 +1,7 @@
 """The login with a token: which mechanism, and what to do when a token is refused that was good before."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 from postroom import MailAuthError
@@ -9,6 +10,8 @@ from postroom_smtp.failures import Stage
 from postroom_smtp.session import Session
 from postroom_smtp_oauth2.sasl import OAuthBearer, XOAuth2
 from postroom_smtp_oauth2.tokens import Token, TokenSource
+
+_TOKEN = re.compile(r"[!-~]+")  # RFC 6750 section 2.1 allows some of these; others would divide the login
 
 
 class OAuth2Login:
@@ -28,7 +31,8 @@ class OAuth2Login:
         """Log in. A refused token that was kept from before is replaced, once.
 
         Raises:
-            MailAuthError: The connection is not encrypted, the server offers no login with a token, or refuses it.
+            MailAuthError: The connection is not encrypted, the server offers no login with a token, or refuses it; or
+                the source gives what can be no token.
             MailSendError: No token can be had, or the connection fails.
         """
         mechanism = _mechanism(session)
@@ -48,6 +52,11 @@ class OAuth2Login:
                 raise refusal from None
 
     def _try(self, session: Session, mechanism: type[XOAuth2] | type[OAuthBearer], token: Token) -> None:
+        if not _TOKEN.fullmatch(token.value):
+            raise MailAuthError(
+                "the source of tokens gave what is no token: it holds blanks, line ends or other than ASCII",
+                stage="token",
+            )
         session.hide(token.value)
         self._seen = token.value
         dialogue = mechanism(self._username, token.value)

@@ -12,6 +12,7 @@ _LOGIN = (
     "how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 )
 _BEARER = "https://www.rfc-editor.org/rfc/rfc7628#section-3"
+_BEARER_SYNTAX = "https://www.rfc-editor.org/rfc/rfc6750#section-2.1"
 _REACH = "Check {oauth2_authority}, and that this host may reach it"
 
 _TOKEN = (
@@ -53,6 +54,11 @@ _TOKEN = (
     Rule(
         meaning="What answers is no identity service that we know", remedy="Check {oauth2_authority}", source=_FLOW,
         stage="token", text="the identity service gave no token",
+    ),
+    Rule(
+        meaning="What the source of tokens gives is no token, or has something around it",
+        remedy="Have the source give the token alone: strip the line end of a file", source=_BEARER_SYNTAX,
+        stage="token", text="the source of tokens gave what is no token",
     ),
 )  # fmt: skip
 

@@ -263,6 +263,26 @@ def test_a_sender_that_no_mail_can_come_from_is_a_failed_step(
     assert run("doctor").exit_code == 0
 
 
+def test_a_proxy_that_cannot_be_used_is_a_failed_step(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable and the package are named; the password is not shown, and the CAs are not blamed."""
+    monkeypatch.setitem(sys.modules, "socks", None)  # as if PySocks were not installed
+    for name in ("HTTPS_PROXY", "https_proxy", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", "socks5://user:swordfish@127.0.0.1:1080")
+    monkeypatch.setenv("MAIL_TYPE", "resend")
+    monkeypatch.setenv("RESEND_API_KEY", "re_123")
+    result = run("doctor")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert lines[0] == (
+        "failed      proxy: The proxy that the environment names speaks SOCKS, and the package for that is missing"
+    )
+    assert lines[-1].startswith('remedy      Run pip install "requests[socks]", or set ALL_PROXY to')
+    assert "warning     ALL_PROXY: it speaks SOCKS, and PySocks is not installed" in result.stdout
+    assert "swordfish" not in result.output
+    assert "CA_FILE and" not in result.stdout
+
+
 def test_a_provider_without_steps_is_checked_as_a_whole(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third party's settings are shown and its secret is masked, with no table of names anywhere."""
     write_pigeon(site, version="2.3")

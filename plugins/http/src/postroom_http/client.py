@@ -17,10 +17,10 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from postroom import Secret, Step
-from postroom_http import failures, way
+from postroom_http import failures, proxies, way
 from postroom_http.answer import STAGE, Answer
 from postroom_http.settings import HttpSettings
 
@@ -98,12 +98,11 @@ class HttpClient:
             MailSendError: The next step failed; `stage` is its name.
         """
         session = self._current()
-        proxy = select_proxy(self._url, dict(session.proxies))
         verify = session.verify
         return way.steps(
             self._url,
             self.peer,
-            proxy=proxy,
+            proxy=proxies.between(self._url, session.proxies),
             bundle=verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH,
             timeout=min(each for each in (self._settings.timeout, self._settings.deadline, way.LONGEST) if each),
         )
@@ -132,8 +131,12 @@ class HttpClient:
             read=_READ if seconds is None else seconds,
             total=self._settings.deadline,
         )
+        session = self._current()
+        proxy = proxies.between(self._url, session.proxies)
+        if proxy is not None:
+            proxy.check(self.peer.host)
         try:
-            with self._current().request(
+            with session.request(
                 method,
                 self._url + path,
                 data=body,
@@ -144,9 +147,9 @@ class HttpClient:
                 stream=True,
             ) as response:
                 return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)), stage)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except failures.RAISED as error:
             left = None if body is None else body.left
-            failure = failures.from_exception(error, self.peer, if_lost, left=left, stage=stage)
+            failure = failures.from_exception(error, self.peer, if_lost, left=left, stage=stage, proxy=proxy)
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
 
@@ -167,7 +170,7 @@ class HttpClient:
         # Proxies and the CA bundle are the environment's, read once. Nothing else is: a .netrc would replace the key.
         found = session.merge_environment_settings(self._url, {}, None, self._settings.ca_file or None, None)
         session.trust_env = False
-        session.proxies, session.verify = found["proxies"], found["verify"]
+        session.proxies, session.verify = proxies.complete(found["proxies"]), found["verify"]
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.update(
             {"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "identity"}

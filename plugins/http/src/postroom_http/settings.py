@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from postroom import Secret, SenderSettings, setting
+from postroom_http import proxies
 
 # RFC 3986 section 2. A backslash is a part of the host to one library, and its end to another.
 _CHARACTERS = re.compile(r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]*")
@@ -27,6 +28,13 @@ class HttpSettings(SenderSettings):
     def summary(self) -> dict[str, object]:
         """Return where the API is."""
         return {"api_url": self.api_url}
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield the variable of a proxy by which nothing can be sent."""
+        yield from super().doubts()
+        doubt = proxies.doubt(self.api_url)
+        if doubt is not None:
+            yield doubt
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the fields."""

@@ -1,6 +1,7 @@
 """What a login with a token meets: no token, or one that the server does not take. Then the general rules of SMTP."""
 
 from postroom import Rule
+from postroom_http.rules import on_the_way
 from postroom_smtp.microsoft import RULES as MICROSOFT
 from postroom_smtp.rules import RULES as SMTP
 from postroom_smtp_oauth2.aadsts import RULES as AADSTS
@@ -36,20 +37,11 @@ _TOKEN = (
     ),
     Rule(
         meaning="The identity service does not answer: a firewall or a proxy is in between", remedy=_REACH,
-        source=_FLOW, stage="token", text="gave no token in time",
-    ),
-    Rule(
-        meaning="Nobody whom this host trusts vouches for the identity service: a proxy may open its TLS",
-        remedy="If you trust this service, set {oauth2_ca_file} to the PEM file of its CA", source=_FLOW,
-        stage="token", text="its certificate is not one that we trust",
+        source=_FLOW, stage="token", text=("did not answer in time", "not in time"),
     ),
     Rule(
         meaning="This host cannot reach the identity service", remedy=_REACH, source=_FLOW,
-        stage="token", text="the connection failed",
-    ),
-    Rule(
-        meaning="The file with the CAs cannot be read", remedy="Check {oauth2_ca_file} and REQUESTS_CA_BUNDLE",
-        source=_FLOW, stage="token", text="cannot be read",
+        stage="token", text=("cannot reach", "cannot send the whole request to", "was lost before it answered"),
     ),
     Rule(
         meaning="What answers is no identity service that we know", remedy="Check {oauth2_authority}", source=_FLOW,
@@ -86,4 +78,12 @@ _OFFER = (
     ),
 )  # fmt: skip
 
-RULES: tuple[Rule, ...] = (*AADSTS, *_TOKEN, *_OFFER, *MICROSOFT, REFUSED, *SMTP)
+RULES: tuple[Rule, ...] = (
+    *AADSTS,
+    *on_the_way("token", api_url="oauth2_authority", ca_file="oauth2_ca_file"),
+    *_TOKEN,
+    *_OFFER,
+    *MICROSOFT,
+    REFUSED,
+    *SMTP,
+)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from postroom import Secret, setting
+from postroom_http import proxies
 from postroom_http.settings import wrong_url
 from postroom_smtp.settings import SmtpSettings
 from postroom_smtp_oauth2.clouds import CLOUDS, Cloud, CloudName
@@ -86,6 +87,13 @@ class SmtpOAuth2Settings(SmtpSettings):
         """A token."""
         return "oauth2"
 
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield what is suspicious about the connection, and the variable of a proxy by which no token can be had."""
+        yield from super().doubts()
+        doubt = None if self.managed_identity else proxies.doubt(self.authority)
+        if doubt is not None:
+            yield doubt
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between the fields."""
         yield from super().check()
@@ -98,7 +106,7 @@ class SmtpOAuth2Settings(SmtpSettings):
         if wrong is not None:
             yield "oauth2_authority", f"oauth2 authority {wrong}"
         if self.tenant_id is not None and not _TENANT.fullmatch(self.tenant_id):
-            yield "tenant_id", "tenant id must be the ID of one tenant (a GUID), or a domain name of it"
+            yield "tenant_id", "tenant id must name one tenant, by its ID (a GUID) or a domain name of it"
         for field in ("client_certificate", "federated_token_file", "oauth2_ca_file"):
             path = getattr(self, field)
             if path is not None and not Path(path).is_file():

@@ -476,6 +476,7 @@ def test_the_words_of_a_service_are_one_short_line_without_the_key() -> None:
         ("1" * 400, None),
         ("999999999", 999999999.0),
         ("9999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
         ("\uff11\uff12", None),
         ("\u0661\u0662", None),
         ("12\u00b2", None),

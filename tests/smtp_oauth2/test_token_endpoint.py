@@ -133,13 +133,12 @@ def test_a_service_that_wants_to_be_left_alone_for_years_is_asked_again(
 ) -> None:
     """The error has what it said; a slip of its must not stop mail until somebody restarts the process."""
     clock = [0.0]
-    oauth.fail_next("token", Answer(429, JSON_ERROR, {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}))
+    oauth.fail_next("token", Answer(429, JSON_ERROR, {"Retry-After": "999999999"}))
     settings = make().transport._settings  # type: ignore[attr-defined]
     source = CachedTokenSource(MicrosoftTokens(settings), lambda: clock[0])
     with pytest.raises(MailRateLimitError) as caught:
         source.token()
-    assert caught.value.retry_after is not None
-    assert caught.value.retry_after > 1e9
+    assert caught.value.retry_after == 999_999_999
     clock[0] = 3599.0
     with pytest.raises(MailRateLimitError):
         source.token()

@@ -20,6 +20,7 @@ from postroom_http.answer import STAGE, Answer
 from postroom_http.proxies import Proxy
 from postroom_http.rules import NOT_THE_API, AnswerRule
 
+_DIGITS = 9  # of the longest wait, in seconds
 RAISED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a request by `requests` raises. Some of urllib3's come through as they are."""
 
@@ -177,18 +178,22 @@ def _refusal(error: BaseException) -> str | None:
 
 
 def seconds(value: str | None) -> float | None:
-    """Return how long a `Retry-After` (RFC 9110 section 10.2.3) asks to wait; None if it is no number and no date."""
+    """Return how long a `Retry-After` (RFC 9110 section 10.2.3) asks to wait; None if it is no number and no date.
+
+    None as well for more than thirty years, which nobody means.
+    """
     if value is None:
         return None
-    if value.isascii() and value.isdecimal() and len(value) < 10:
-        return float(value)
+    if value.isascii() and value.isdecimal():
+        return float(value) if len(value) <= _DIGITS else None
     try:
         until = email.utils.parsedate_to_datetime(value)
         if until.tzinfo is None:  # one of the three forms names no zone; all are in GMT (RFC 9110 section 5.6.7)
             until = until.replace(tzinfo=datetime.UTC)
-        return max(0.0, until.timestamp() - time.time())
+        left = max(0.0, until.timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
+    return left if left < 10**_DIGITS else None
 
 
 def _in_tunnel(error: BaseException) -> bool:

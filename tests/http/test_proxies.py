@@ -361,3 +361,10 @@ def test_a_proxy_of_the_system_has_no_variable() -> None:
     assert found is not None
     assert found.way == "the proxy in the settings of this system (10.0.0.1:3128)"
     assert "10.0.0.1" not in repr(found)
+
+
+def test_an_ipv6_address_has_its_brackets() -> None:
+    """So that its port can be told from it."""
+    found = proxies.between(SERVICE, proxies.complete({"https": "[2001:db8::1]:3128"}))
+    assert found is not None
+    assert found.way.endswith("([2001:db8::1]:3128)")

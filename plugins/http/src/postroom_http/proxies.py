@@ -59,7 +59,10 @@ class Proxy:
     @property
     def way(self) -> str:
         """How to say that something goes by this proxy."""
-        return f"the proxy in {self.variable}" + ("" if self.wrong else f" ({self.host}:{self.port})")
+        if self.wrong is not None:
+            return f"the proxy in {self.variable}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"the proxy in {self.variable} ({host}:{self.port})"
 
     def check(self, host: str, stage: str = "proxy") -> None:
         """Refuse a proxy by which nothing can be sent.

@@ -37,7 +37,6 @@ class SmtpBasicSettings(SmtpSettings):
         yield from super().check()
         if (self.auth_type or "basic").lower() != "basic":
             yield "auth_type", "auth type must be basic for smtp-basic"
-        if any(
-            "\ud800" <= char <= "\udfff" for char in self.username or ""
-        ):  # how os.environ shows what it cannot decode
+        # os.environ shows as surrogates what it cannot decode.
+        if any("\ud800" <= char <= "\udfff" for char in self.username or ""):
             yield "username", "username must be valid UTF-8"

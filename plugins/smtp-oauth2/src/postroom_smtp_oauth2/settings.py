@@ -99,7 +99,8 @@ class SmtpOAuth2Settings(SmtpSettings):
         yield from super().check()
         if (self.auth_type or "oauth2").lower() != "oauth2":
             yield "auth_type", "auth type must be oauth2 for smtp-oauth2"
-        if any("\ud800" <= char <= "\udfff" for char in self.username):  # how os.environ shows what it cannot decode
+        # os.environ shows as surrogates what it cannot decode.
+        if any("\ud800" <= char <= "\udfff" for char in self.username):
             yield "username", "username must be valid UTF-8"
         if self.mode == "none":
             yield "use_tls", "a token is never sent in plain text"

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import time
 
 import attrs
@@ -35,7 +36,17 @@ _DOMAIN = st.one_of(
         ('" Grace " <grace@example.com>', "grace", "example.com", " Grace "),
         ('"<ada@example.com>" <grace@example.com>', "grace", "example.com", "<ada@example.com>"),
         ("Grace (the amazing) Hopper <grace@example.com>", "grace", "example.com", "Grace (the amazing) Hopper"),
-        ("Hopper (Ltd. <grace@example.com>", "grace", "example.com", "Hopper (Ltd."),
+        ("Acme (Berlin) <grace@example.com>", "grace", "example.com", "Acme (Berlin)"),
+        ("[Acme] J. Doe <grace@example.com>", "grace", "example.com", "[Acme] J. Doe"),
+        ('"bob@a.test" <grace@example.com>', "grace", "example.com", "bob@a.test"),
+        ('"(" <grace@example.com>', "grace", "example.com", "("),
+        (
+            "\u516c\u53f8\uff0c\u90e8\u95e8 <grace@example.com>",
+            "grace",
+            "example.com",
+            "\u516c\u53f8\uff0c\u90e8\u95e8",
+        ),
+        ("user%other.test!x@example.com", "user%other.test!x", "example.com", ""),
         ('"grace hopper"@example.com', "grace hopper", "example.com", ""),
         ('"a@b, <c>"@example.com', "a@b, <c>", "example.com", ""),
         ('Grace <"a@b>"@example.com>', "a@b>", "example.com", "Grace"),
@@ -95,9 +106,9 @@ def test_parse_reads_what_people_write(text: str, local_part: str | None, domain
         ("<a@example.com> <b@example.com>", "only once"),
         ("a@example.com <b@example.com> <c@example.com>", "only once"),
         ("Grace < Hopper <grace@example.com>", "only once"),
-        ("<grace@example.com> Grace", "cannot stand before the @"),
-        ("<grace@example.com", "cannot stand before the @"),
-        ("grace@example.com>", "is not a domain"),
+        ("<grace@example.com> Grace", "only once, around the address at its end"),
+        ("<grace@example.com", "only once"),
+        ("grace@example.com>", "only once"),
         ('Grace 5" Hopper <grace@example.com>', "cannot stand before the @"),
         ('x" grace@example.com>', "cannot stand before the @"),
         ('"Grace <grace@example.com>', "cannot stand before the @"),
@@ -116,6 +127,195 @@ def test_parse_refuses_what_is_not_one_address(text: str, reason: str) -> None:
     with pytest.raises(MailMessageError, match=reason) as caught:
         Address.parse(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@x.test(<b@y.test>",
+        "a@x.test (<b@y.test>)",
+        "(<b@y.test>) a@x.test",
+        "(a@x.test) <b@y.test>",
+        "(a@x.test <b@y.test>",
+        "a@x.test)<b@y.test>",
+        "a@x.test <b@y.test>",
+        "a@x.test<b@y.test>",
+        "a@x.test[<b@y.test>",
+        "a @ x.test <b@y.test>",
+        '"a"@x.test <b@y.test>',
+        "<a@x.test> <b@y.test>",
+        "<a@x.test><b@y.test>",
+        "<<a@x.test>>",
+        "<a@x.test> b@y.test",
+        "<a@x.test>,(b@y.test",
+        "a@x.test (b@y.test)",
+        "a@x.test (x, b@y.test)",
+        "a@x.test (x, b@y.test",
+        "Grace (x, <a@x.test>) <b@y.test>",
+        "Grace ((x) <a@x.test>, y) <b@y.test>",
+        '(") <a@x.test>, "x) <b@y.test>',
+        '[" ] <a@x.test>, " <b@y.test>',
+        "(\\) <a@x.test>, x) <b@y.test>",
+        "Grace (x\\) <a@x.test>",
+        "Grace ((x)) <a@x.test>",
+        "Grace (x <a@x.test>",
+        "Grace x) <a@x.test>",
+        "Grace )x( <a@x.test>",
+        "<a@x.test(>)>, b@y.test",
+        "<(c)a@x.test>",
+        "<a@x.test (c)>",
+        "a(c)@x.test",
+        "a@(c)x.test",
+        "Team: a@x.test;",
+        "Team: <a@x.test>, <b@y.test>;",
+        "Team: Grace <a@x.test>",
+        "Team:;",
+        "<@x.test:a@y.test>",
+        "<@x.test,@z.test:a@y.test>",
+        "a@x.test@y.test",
+        "a@x.test;b@y.test",
+        "a@x.test b@y.test",
+        '"a" b@y.test',
+        "a@[x.test, b@y.test]",
+        "\u200ba@x.test",
+        "a\u202e@x.test",
+    ],
+)
+def test_what_two_programs_could_read_as_two_addresses_is_refused(text: str) -> None:
+    """Brackets without a partner, comments, addresses in names, groups and routes are never guessed at."""
+    with pytest.raises(MailMessageError):
+        Address.parse_list(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("Acme, Inc. <a@x.test>", 'Put the name into quotes: "Acme, Inc." <a@x.test>'),
+        ("'Acme, Inc.' <a@x.test>", 'Put the name into quotes: "Acme, Inc." <a@x.test>'),
+        ("'Acme, Inc. <a@x.test>'", 'Put the name into quotes: "Acme, Inc." <a@x.test>'),
+        ('"Acme, Inc. <a@x.test>"', 'Put the name into quotes: "Acme, Inc." <a@x.test>'),
+        ("\u201cAcme, Inc.\u201d <a@x.test>", 'Put the name into quotes: "Acme, Inc." <a@x.test>'),
+        ("Acme (a, b) <a@x.test>", 'Put the name into quotes: "Acme (a, b)" <a@x.test>'),
+        ("Acme: Support <a@x.test>", 'Put the name into quotes: "Acme: Support" <a@x.test>'),
+        ("Acme; Support <a@x.test>", 'Put the name into quotes: "Acme; Support" <a@x.test>'),
+        ("Acme \\ Co <a@x.test>", 'Put the name into quotes: "Acme \\\\ Co" <a@x.test>'),
+        ("Acme (Berlin <a@x.test>", 'Put the name into quotes: "Acme (Berlin" <a@x.test>'),
+        ('"Acme <a@x.test>', 'Put the name into quotes: "Acme" <a@x.test>'),
+        ("b@y.test, Acme, Inc. <a@x.test>, c@z.test", 'Put the name into quotes: "Acme, Inc." <a@x.test>'),
+        (f"Acme, {'x' * 300} <a@x.test>", 'Put the name into quotes: "Acme, Inc." <grace@example.com>'),
+        ("Acme,\u2028Inc. <a@x.test>", 'Put the name into quotes: "Acme, Inc." <grace@example.com>'),
+        ("a@x.test <b@y.test>", "Separate addresses with a comma (,), and put a name that holds an @ into quotes"),
+        ("a@x.test b@y.test", "Separate addresses with a comma (,), and put a name that holds an @ into quotes"),
+        ("a@x.test; b@y.test", "Separate addresses with a comma (,)"),
+        ("A <a@x.test>; B <b@y.test>", "Separate addresses with a comma (,)"),
+        ("a@x.test;", "Separate addresses with a comma (,)"),
+        ("a@x.test\uff1bb@y.test", "Separate addresses with a comma (,)"),
+        ("a@x.test\uff0cb@y.test", "Separate addresses with a comma (,)"),
+        ("a@x.test\u3001b@y.test", "Separate addresses with a comma (,)"),
+        ("A <a@x.test>\uff0cB <b@y.test>", "Separate addresses with a comma (,)"),
+        ("a@x.test\nb@y.test", "Write addresses on one line, with a comma between them"),
+        ("a@x.test\r\n", "Write addresses on one line, with a comma between them"),
+        ("mailto:a@x.test", "Leave out mailto:"),
+        ("Grace <MAILTO:a@x.test>", "Leave out mailto:"),
+        ("[a](mailto:a@x.test)", "Leave out mailto:"),
+        ("Acme &lt;a@x.test&gt;", 'Write <, > and " themselves, not as HTML has them'),
+        ('"a@x.test"', "Leave out the quotes around the whole"),
+        ("'a@x.test'", "Leave out the quotes around the whole"),
+        ("a\uff20x.test", "Write @, < and > themselves, not their full-width forms"),
+        ("Grace \uff1ca@x.test\uff1e", "Write @, < and > themselves, not their full-width forms"),
+        ("\ufeffa@x.test", "Remove the invisible character"),
+        ('"a@x.test', "Close the quotation mark, or leave it out"),
+        ("Team: a@x.test, b@y.test;", "Write the addresses alone: a group (Name: address, address;) is not taken"),
+        ("undisclosed-recipients:;", "Write the addresses alone: a group (Name: address, address;) is not taken"),
+        ("<@x.test:a@y.test>", "Leave out the route before the address"),
+        ("Grace <a@x.test", "Write < and > as a pair: Grace <grace@example.com>"),
+        ("Grace a@x.test>", "Write < and > as a pair: Grace <grace@example.com>"),
+        ("a@x.test (Grace)", "Write the name before the address, and the address in < >: Grace <grace@example.com>"),
+        ("<a@x.test> Grace", "Write the name before the address, and the address in < >: Grace <grace@example.com>"),
+        ("Grace a@x.test", "Write the name before the address, and the address in < >: Grace <grace@example.com>"),
+        ("a@x.test.", "Leave out the dot at the end"),
+        ("Grace <a@x.test.>", "Leave out the dot at the end"),
+        ("Grace <a@x test>", "Leave out the blank in the address"),
+    ],
+)
+def test_a_refused_address_comes_with_what_to_write_instead(text: str, advice: str) -> None:
+    """The error ends with what to do about each mistake that people make, in one line."""
+    with pytest.raises(MailMessageError) as caught:
+        Address.parse_list(text)
+    assert str(caught.value).endswith(f". {advice}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["bogus", "", "a@x..test", "a..b@x.test", 5])
+def test_an_unknown_mistake_gets_no_advice(text: object) -> None:
+    """What could be anything is only refused."""
+    with pytest.raises(MailMessageError) as caught:
+        Address.parse(text)  # type: ignore[arg-type]
+    assert ". " not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["Acme, Inc. <a@x.test>", "Acme: Support <a@x.test>", "\u201cA, B\u201d <a@x.test>"])
+def test_the_example_of_an_error_is_an_address(text: str) -> None:
+    """Who copies what the error shows has the address that was meant."""
+    with pytest.raises(MailMessageError) as caught:
+        Address.parse(text)
+    assert Address.parse(str(caught.value).partition("quotes: ")[2]).spec == "a@x.test"
+
+
+def _without_quotes_and_comments(text: str) -> str:
+    """Return what RFC 5322 leaves of a text: Q for a quoted string, nothing for a comment, which may hold another."""
+    left, depth, quoted, escaped = "", 0, False, False
+    for char in text:
+        if escaped:
+            escaped = False
+        elif char == "\\" and (quoted or depth):
+            escaped = True
+        elif char == '"' and not depth:
+            quoted, left = not quoted, left if quoted else left + "Q"
+        elif char in "()" and not quoted:
+            depth += 1 if char == "(" else -1
+        elif not (quoted or depth):
+            left += char
+    return left
+
+
+_FRAGMENTS = (
+    "a@b",
+    "<b@a>",
+    "(",
+    ")",
+    '"',
+    ",",
+    " ",
+    "a",
+    "<",
+    ">",
+    "@",
+    "\\",
+    "[",
+    "]",
+    ":",
+    ";",
+    '"a"@b',
+    "(b)",
+    '"<a@a>" ',
+)
+
+
+@given(st.lists(st.sampled_from(_FRAGMENTS), max_size=8).map("".join))
+@example('(") <a@b>, "b) <b@a>')
+@example('a (b) "a@b" <b@a>, "a"@b')
+def test_an_address_that_is_read_is_the_only_one_there(text: str) -> None:
+    """A program that drops comments and quotes, as RFC 5322 says, finds the same addresses and no other one."""
+    try:
+        found = Address.parse_list(text)
+    except MailMessageError:
+        return
+    left = re.findall(r"[^<>, ]*@[^<>, ]*", _without_quotes_and_comments(text))
+    for address, meant in zip(left, found, strict=True):
+        local_part, _, domain = address.rpartition("@")
+        assert local_part in ("Q", meant.local_part)
+        assert domain == meant.domain
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """What the factory returns: default sender, observers, and every error in our own words."""
 
+import itertools
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ from postroom import (
     Attachment,
     Capability,
     DeliveringSender,
+    Leaving,
     Limit,
     MailAuthError,
     MailError,
@@ -195,21 +197,33 @@ def test_without_any_sender_the_message_is_refused(registry: ProviderRegistry) -
     assert pigeon.sent == []
 
 
-@pytest.mark.parametrize("default", ["dify", "a@example.com, b@example.com", "a@exam ple.com", "a@b.c\nBcc: d@e.f"])
+@pytest.mark.parametrize(
+    ("default", "advice"),
+    [
+        ("dify", ""),
+        ("a@example.com, b@example.com", ""),
+        ("a@exam ple.com", ""),
+        ("a@b.c\nBcc: d@e.f", ""),
+        ("Acme, Inc. <a@example.com>", 'Put the name into quotes: "Acme, Inc." <a@example.com>'),
+        ("a@example.com; b@example.com", "Separate addresses with a comma (,)"),
+    ],
+)
 def test_a_bad_default_sender_is_said_early_and_refused_late(
-    registry: ProviderRegistry, caplog: pytest.LogCaptureFixture, message: MailMessage, default: str
+    registry: ProviderRegistry, caplog: pytest.LogCaptureFixture, message: MailMessage, default: str, advice: str
 ) -> None:
-    """A default sender that is none is a WARNING when the sender is made, and an error only when it is needed."""
+    """A default sender that is none is a WARNING with what to do at first, and an error only when it is needed."""
     pigeon = Pigeon()
     sender = sender_of(pigeon, registry, default_from=default)
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "postroom.factory")
     assert record.getMessage().startswith("pigeon: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: ")
+    assert record.getMessage().endswith(advice)
     sender.send(message)
     assert len(pigeon.sent) == 1
     with pytest.raises(MailMessageError, match=r"^MAIL_DEFAULT_SEND_FROM: ") as caught:
         sender.send(MailMessage("grace@example.com", "Hello", "x"))
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(advice)
     assert len(pigeon.sent) == 1
 
 
@@ -228,6 +242,68 @@ def test_a_foreign_exception_is_an_unknown_outcome(
     assert caught.value.__cause__ is error
     assert (caught.value.outcome, caught.value.provider, caught.value.transient) == (Outcome.UNKNOWN, "pigeon", False)
     assert caught.value.safe_to_retry is False
+
+
+class Telling(Pigeon):
+    """A transport that tells when a message leaves, and fails before or after that."""
+
+    def __init__(self, error: Exception, *, left: bool) -> None:
+        super().__init__()
+        self.error, self.left = error, left
+
+    def deliver(self, message: MailMessage, *, leaving: Leaving | None = None) -> Receipt:
+        """Fail."""
+        if self.left and leaving is not None:
+            leaving(message)
+        raise self.error
+
+    def deliver_many(
+        self, messages: Iterable[MailMessage], *, leaving: Leaving | None = None
+    ) -> Iterator[Receipt | MailError]:
+        """Take two, let the first one leave if any shall, and fail."""
+        first, _ = itertools.islice(messages, 2)
+        if self.left and leaving is not None:
+            leaving(first)
+        yield from ()
+        raise self.error
+
+
+@pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("left", [False, True])
+def test_a_foreign_exception_before_a_message_leaves_sent_nothing(
+    registry: ProviderRegistry, message: MailMessage, error: Exception, left: bool
+) -> None:
+    """A transport that tells when a message leaves is believed, and core need not guess."""
+    sender = sender_of(Telling(error, left=left), registry)
+    with pytest.raises(MailSendError) as caught:
+        sender.send(message)
+    assert caught.value.outcome is (Outcome.UNKNOWN if left else Outcome.NOT_SENT)
+    assert ("may have been sent" in str(caught.value)) is left
+    first, second, *_ = sender.deliver_many([message, attrs.evolve(message, id="second"), message, message])
+    assert isinstance(first, MailSendError)
+    assert isinstance(second, MailSendError)
+    assert (first.outcome, second.outcome) == (Outcome.UNKNOWN if left else Outcome.NOT_SENT, Outcome.NOT_SENT)
+
+
+def test_an_accepted_message_is_not_taken_for_the_same_one_that_is_lost(
+    registry: ProviderRegistry, message: MailMessage
+) -> None:
+    """What has left and was accepted is forgotten, so the same message behind it counts for itself."""
+
+    class Twice(Pigeon):
+        def deliver_many(
+            self, messages: Iterable[MailMessage], *, leaving: Leaving | None = None
+        ) -> Iterator[Receipt | MailError]:
+            first, _ = itertools.islice(messages, 2)
+            assert leaving is not None
+            leaving(first)
+            yield Receipt(first.message_id, "pigeon", accepted=first.recipients)
+            raise KeyError
+
+    first, second = sender_of(Twice(), registry).deliver_many([message, message])
+    assert isinstance(first, Receipt)
+    assert isinstance(second, MailSendError)
+    assert second.outcome is Outcome.NOT_SENT
 
 
 @pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)

@@ -2,9 +2,11 @@
 
 import copy
 import datetime
+import email.message
 import inspect
 import pickle
 import re
+from collections.abc import Iterator, Mapping
 
 import attrs
 import pytest
@@ -233,6 +235,51 @@ def test_headers_and_metadata_are_copied() -> None:
     assert (message.headers, message.metadata, message.tags) == ({"X-A": "1"}, {"a": "1"}, ("a",))
 
 
+@pytest.mark.parametrize("field", ["to", "cc", "bcc", "reply_to", "tags"])
+def test_a_mapping_where_a_list_is_expected_is_refused(field: str) -> None:
+    """Its values would be lost: names of recipients, or whatever somebody takes them for."""
+    with pytest.raises(MailMessageError, match="a dict would lose its values here: give a list, with "):
+        a_message(**{field: {"grace@example.com": "Grace"}})
+
+
+class _Several(Mapping[str, str]):
+    """A mapping that has several values for a name and gives the first, as those of web frameworks do."""
+
+    def __getitem__(self, name: str) -> str:
+        return "a"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("X-Tag", "X-Tag"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("field", ["headers", "metadata"])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ([("X-Tag", "a"), ("X-Tag", "b")], 'takes a mapping, such as {"name": "value"}, not list'),
+        ([("X-Tag", "a")], "not list"),
+        ((("X-Tag", "a"),), "not tuple"),
+        ({("X-Tag", "a")}, "not set"),
+        ({"X-Tag": "a"}.items(), "not dict_items"),
+        (iter([("X-Tag", "a")]), "not list_iterator"),
+        ([], "not list"),
+        ("X-Tag: a", "not str"),
+        (["ab"], "not list"),
+        (None, "not NoneType"),
+        (email.message.Message(), "not Message"),
+        (_Several(), "takes one value for each name; this _Several has several"),
+    ],
+)
+def test_what_may_hold_a_name_twice_is_refused(field: str, value: object, reason: str) -> None:
+    """Headers and metadata are mappings: of pairs, one of two with the same name would be lost."""
+    with pytest.raises(MailMessageError, match=re.escape(reason)) as caught:
+        a_message(**{field: value})
+    assert str(caught.value).startswith(f"{field} takes ")
+
+
 def test_one_tag_is_not_taken_apart() -> None:
     """A single tag may be given as text; it is one tag, not its letters."""
     assert a_message(tags="welcome").tags == ("welcome",)
@@ -320,6 +367,28 @@ def test_the_content_type_is_guessed_from_the_file_name(filename: str, content_t
     """Without a content type, the file name's extension tells; what it cannot tell is a stream of octets."""
     assert Attachment(filename, b"").content_type == content_type
     assert Attachment(filename, b"", "").content_type == content_type
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "with_charset"),
+    [
+        ("Grüße".encode(), None, "text/plain; charset=utf-8"),
+        ("Grüße".encode(), "text/csv", "text/csv; charset=utf-8"),
+        ("Grüße".encode(), "text/csv; charset=latin1", "text/csv; charset=latin1"),
+        ("Grüße".encode(), "application/json", "application/json"),
+        ("Grüße".encode("latin-1"), None, "text/plain"),
+        (b"ASCII", None, "text/plain"),
+        ("é".encode() * 100_000, None, "text/plain; charset=utf-8"),
+        ("é".encode() * 100_000 + b"\xff", None, "text/plain"),
+    ],
+)
+def test_the_charset_of_a_text_file_is_found_beside_its_type(
+    content: bytes, content_type: str | None, with_charset: str
+) -> None:
+    """UTF-8 that is not ASCII is named for writers of MIME; the type stays, since an API may refuse parameters."""
+    file = Attachment("a.txt", content, content_type)
+    assert file.content_type == (content_type or "text/plain")
+    assert file.content_type_with_charset == with_charset
 
 
 @pytest.mark.parametrize(

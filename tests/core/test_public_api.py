@@ -46,7 +46,7 @@ def test_all_is_what_the_design_promises() -> None:
         # making a sender
         "DifySource", "MailSenderFactory", "ProviderRegistry", "Registration", "Skipped", "default_registry",
         # writing a provider
-        "Capability", "Limit", "Lookup", "ProbeTransport", "Provider", "Rule", "Secret", "SenderSettings",
+        "Capability", "Leaving", "Limit", "Lookup", "ProbeTransport", "Provider", "Rule", "Secret", "SenderSettings",
         "SettingInfo", "Step", "Symptom", "describe", "find_rule", "hookimpl", "setting",
         # errors
         "MailAuthError", "MailConfigError", "MailConnectionError", "MailError", "MailMessageError", "MailQuotaError",

@@ -38,6 +38,18 @@ SETTINGS = LoftSettings(ring=HIDDEN, spare=Secret(HIDDEN))
         ascii,
         lambda secret: f"{secret}",
         lambda secret: f"{secret!r}",
+        lambda secret: f"{secret:>10}",
+        lambda secret: f"{secret:.2}",
+        lambda secret: f"{secret:x}",
+        lambda secret: f"{secret:{'%Y'}}",
+        lambda secret: format(secret, "no format at all"),
+        "{:>10}".format,
+        "{0:*^20s}".format,
+        lambda secret: "%10s" % secret,  # noqa: UP031
+        lambda secret: "%-10.4r" % secret,  # noqa: UP031
+        lambda secret: logging.Formatter("{message:>20}", style="{").format(
+            logging.LogRecord("pigeon", logging.INFO, "", 0, secret, None, None)
+        ),
         "{}".format,
         lambda secret: "%s %r" % (secret, secret),  # noqa: UP031
         lambda secret: string.Template("$x").substitute(x=secret),

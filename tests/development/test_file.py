@@ -259,10 +259,21 @@ def test_the_mail_opens_with_all_its_parts(tmp_path: Path) -> None:
     image, table, attached = (part for part in parsed.walk() if part.get_filename())
     assert (image["Content-ID"], image.get_content_disposition(), image.get_content()) == ("<logo>", "inline", PNG)
     assert (table.get_filename(), table.get_payload(decode=True)) == ("Übersicht.csv", b"1,2")
-    assert table["Content-Type"].params["header"] == "present"
+    assert dict(table["Content-Type"].params) == {"header": "present", "name": "Übersicht.csv"}
     assert (attached.get_filename(), attached.get_content()) == ("mail.eml", b"Subject: \xff")
     data = preview.with_suffix(".eml").read_bytes()
     assert not re.search(rb"bcc|secret|hidden", data, re.IGNORECASE)
+
+
+def test_a_file_says_its_charset_and_has_its_name_in_both_headers(tmp_path: Path) -> None:
+    """A file in the `.eml` has what it has in a mail that is sent: its charset, and a name that old readers read."""
+    files = [Attachment("Grüße 名前.txt", "Grüße".encode()), Attachment("a,b [1].txt", b"ASCII")]
+    data = written(tmp_path, mail(attachments=files)).with_suffix(".eml").read_bytes().decode()
+    assert "Content-Type: text/plain\r\n" in data
+    assert 'filename="a,b [1].txt"' in data
+    words = re.search(r'text/plain; charset=utf-8;\r\n name="([^"]*)"', data)
+    assert words
+    assert str(make_header(decode_header(words[1].replace("\r\n", "")))) == "Grüße 名前.txt"
 
 
 def test_an_image_without_html_is_a_file(tmp_path: Path) -> None:
@@ -444,16 +455,17 @@ def test_nothing_in_a_message_becomes_a_part_of_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "filename",
-    ["../../evil.html", "..", "/etc/passwd", "..\\evil", "C:evil", "a/../../b", "x" * 1000 + ".pdf", "名前.pdf"],
+    ["../../evil.html", "/etc/passwd", "..\\evil", "C:evil", "a/../../b", "..evil", "x" * 1000 + ".pdf", "名前.pdf"],
 )
 def test_the_name_of_a_file_does_not_lead_out_of_the_folder(tmp_path: Path, filename: str) -> None:
-    """A file is saved under its number and what is harmless in its name; its link has the name as it is."""
+    """A file is saved under its number and what is harmless in its name; its link has the name that is sent."""
     folder = tmp_path / "mails"
-    preview = written(folder, mail(attachments=[Attachment(filename, b"x"), Attachment(filename, b"y")]))
+    files = [Attachment(filename, b"x"), Attachment(filename, b"y")]
+    preview = written(folder, mail(attachments=files))
     outside = [name for name in names(tmp_path) if not name.startswith("mails/")]
     assert outside == []
     links = Page.of(preview).all("a")[2:]
-    assert [link["download"] for link in links] == [filename, filename]
+    assert [link["download"] for link in links] == [file.filename for file in files]
     saved = [folder / unquote(str(link["href"])) for link in links]
     assert [path.read_bytes() for path in saved] == [b"x", b"y"]
     assert {path.parent for path in saved} == {folder / "20260301T123005Z-one.files"}

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +15,7 @@ from postroom import (
     MailRecipientsError,
     MailRejectedError,
     MailSendError,
+    MailTimeoutError,
     Outcome,
     Receipt,
 )
@@ -166,11 +168,11 @@ def test_trap_6_a_refused_envelope_leaves_the_connection_usable(
 ) -> None:
     """The replies to all commands of the group are read, and the next message begins with RSET."""
     monkeypatch.setattr(transaction, "_HOT", hot)
-    server = chunking(smtp_server, {moment: [b"550 5.1.8 no\r\n"]})
+    server = chunking(smtp_server, {moment: [b"550 5.1.1 no\r\n"]})
     first, second = results(server, message(), message())
     assert type(first) is (MailRejectedError if moment == "MAIL" else MailRecipientsError)
     assert isinstance(first, MailSendError)
-    assert (first.outcome, first.code) == (Outcome.NOT_SENT, 550 if moment == "MAIL" else None)
+    assert (first.outcome, first.code, first.enhanced_code) == (Outcome.NOT_SENT, 550, "5.1.1")
     assert isinstance(second, Receipt)
     assert server.connections == 1
     assert server.verbs.count("RSET") == 1
@@ -200,16 +202,107 @@ def test_trap_10_a_refused_chunk_is_a_verdict(smtp_server: Servers, end: bytes) 
 
 
 @pytest.mark.parametrize("swallows", [True, False])
-@pytest.mark.parametrize("code", [500, 502, 504])
-def test_trap_7_a_server_that_does_not_know_bdat_is_left(smtp_server: Servers, code: int, swallows: bool) -> None:
-    """It offered what it does not do, and may be taking the message for commands."""
-    server = chunking(smtp_server, {"BDAT": [f"{code} what?\r\n".encode()]}, swallows=swallows)
-    with sender(server.settings()) as made:
-        with pytest.raises(MailRejectedError) as caught:
-            made.deliver(message())
-        assert (caught.value.code, caught.value.outcome) == (code, Outcome.NOT_SENT)
-        made.close()  # there is nothing to say good-bye on
-    assert "QUIT" not in server.wait().verbs
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
+def test_a_server_that_does_not_know_bdat_gets_the_message_by_data(
+    smtp_server: Servers, code: int, swallows: bool
+) -> None:
+    """It has accepted nothing. A new connection, since it may take the message for commands; and BDAT never again."""
+    server = chunking(smtp_server, {"BDAT": f"{code} what?\r\n".encode()}, swallows=swallows)
+    first, second = results(server, message(text="first"), message(text="second"))
+    assert isinstance(first, Receipt)
+    assert isinstance(second, Receipt)
+    assert (first.attempts, second.attempts) == (2, 1)
+    assert [b"first" in body for body in server.taken] == [True, False]
+    assert (server.connections, server.verbs.count("BDAT"), server.verbs.count("DATA")) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+@pytest.mark.parametrize("moment", ["BDAT", "chunk"])
+def test_a_large_message_to_a_server_that_does_not_know_bdat_goes_by_data(
+    smtp_server: Servers, moment: str, swallows: bool
+) -> None:
+    """It goes in two writes; whether the refusal comes behind the chunk or in its middle, the message arrives once."""
+    large = message(attachments=[Attachment("a.bin", bytes(range(256)) * 800)])
+    script = {"BDAT": b"502 5.5.1 unrecognized\r\n"}
+    if moment == "chunk":
+        script["chunk"] = (b"502 5.5.1 unrecognized\r\n", Close())
+    server = chunking(smtp_server, script, swallows=swallows)
+    assert outcomes(server, large, message(text="second")) == [Outcome.ACCEPTED] * 2
+    assert [len(body) > 200_000 for body in server.taken] == [True, False]
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+def test_ten_at_a_time_to_a_server_that_does_not_know_bdat_arrive_once_each(
+    smtp_server: Servers, swallows: bool
+) -> None:
+    """None is put behind another by BDAT before the server has shown that it can do it."""
+    server = chunking(smtp_server, {"BDAT": b"500 what?\r\n"}, swallows=swallows)
+    with sender(server.settings(timeout=5)) as made:
+        found = list(made.deliver_many([message(text=f"number {number};") for number in range(25)]))
+    assert [type(each) for each in found] == [Receipt] * 25
+    assert [int(re.findall(rb"number (\d+);", body)[0]) for body in server.wait().taken] == [*range(25)]
+    assert (server.verbs.count("BDAT"), server.connections) == (1, 2)
+
+
+def test_threads_that_find_out_together_that_there_is_no_bdat_lose_nothing(smtp_server: Servers) -> None:
+    """Each connection that was open already finds out for itself; every message arrives once."""
+    server = smtp_server({"BDAT": b"500 what?\r\n"}, extensions=CHUNKING)
+    mails = [message(text=f"number {number};") for number in range(24)]
+    with sender(server.settings(timeout=10)) as made, ThreadPoolExecutor(8) as threads:
+        assert [each.outcome for each in threads.map(made.deliver, mails)] == [Outcome.ACCEPTED] * 24
+    numbers = [int(re.findall(rb"number (\d+);", body)[0]) for body in server.wait().taken]
+    assert sorted(numbers) == [*range(24)]
+
+
+def test_a_refusal_of_bdat_without_recipients_says_nothing_about_bdat(smtp_server: Servers) -> None:
+    """503 is what a server must say then (RFC 3030 section 2); the next message goes by BDAT as before."""
+    server = chunking(smtp_server, {"RCPT": [b"550 5.1.1 no\r\n"]})
+    first, second = results(server, message(), message())
+    assert isinstance(first, MailRecipientsError)
+    assert isinstance(second, Receipt)
+    assert server.verbs.count("BDAT") == 2
+
+
+@pytest.mark.parametrize(("mode", "verbs"), [("full", ["BDAT"]), ("commands", ["DATA"]), ("off", ["DATA"])])
+def test_the_setting_decides_what_goes_at_once(smtp_server: Servers, mode: str, verbs: list[str]) -> None:
+    """SMTP_PIPELINING: all that is offered, no BDAT, or one command at a time."""
+    server = chunking(smtp_server)
+    assert outcomes(server, message(), message(), pipelining=mode) == [Outcome.ACCEPTED] * 2
+    assert [verb for verb in server.verbs if verb in {"BDAT", "DATA"}] == verbs * 2
+    together = [group for group in server.groups if b"MAIL" in group and b"RCPT" in group]
+    assert len(together) == (0 if mode == "off" else 2)
+
+
+@pytest.mark.parametrize(
+    ("moment", "extensions", "advice"),
+    [
+        ("BDAT", CHUNKING, "set SMTP_PIPELINING=commands"),
+        ("chunk", CHUNKING, "set SMTP_PIPELINING=commands"),
+        ("RCPT", CHUNKING, "set SMTP_PIPELINING=off"),
+        ("DATA", SmtpServer.PIPELINING, "set SMTP_PIPELINING=off"),
+        (".", SmtpServer.PIPELINING, None),
+        ("RCPT", SmtpServer.EXTENSIONS, None),
+    ],
+)
+def test_the_remedy_of_a_stall_names_the_setting(
+    smtp_server: Servers, moment: str, extensions: tuple[str, ...], advice: str | None
+) -> None:
+    """Something on the way that does not understand a group says nothing at all, and nobody but a person can tell."""
+    server = smtp_server({moment: Stall()}, extensions=extensions)
+    mail = large_message() if moment == "chunk" else message()
+    with sender(server.settings(timeout=QUICK)) as made, pytest.raises(MailTimeoutError) as caught:
+        made.deliver(mail)
+    said = re.findall(r"set SMTP_PIPELINING=\w+", caught.value.remedy or "")
+    assert said == ([advice] if advice else [])
+
+
+def test_a_stall_on_a_connection_that_has_shown_bdat_is_not_blamed_on_it(smtp_server: Servers) -> None:
+    """It works there; the remedy is to look for the message."""
+    server = chunking(smtp_server, {"BDAT": [b"250 ok\r\n", Silence()]})
+    _, second = results(server, message(), message(), timeout=QUICK)
+    assert isinstance(second, MailTimeoutError)
+    assert second.outcome is Outcome.UNKNOWN
+    assert "SMTP_PIPELINING" not in str(second)
 
 
 @pytest.mark.parametrize("envelope", [True, False], ids=["accepted envelope", "refused envelope"])
@@ -242,10 +335,12 @@ def test_trap_7_late_replies_to_unswallowed_text_do_not_refuse_the_next_message(
 
 def test_trap_8_unswallowed_text_does_not_refuse_the_messages_behind_it() -> None:
     """With several on their way, the reply to RSET shows that the count is wrong; then they are in doubt."""
-    with Picky({"BDAT": [b"554 5.5.0 no\r\n"]}, extensions=CHUNKING, swallows=False) as server:
+    with Picky({"BDAT": [b"250 ok\r\n", b"554 5.5.0 no\r\n"]}, extensions=CHUNKING) as server:
+        server.unswallowed = 1
         with sender(server.settings(timeout=5)) as made:
-            first, *others = made.deliver_many([message(text=f"number {number}") for number in range(4)])
+            accepted, first, *others = made.deliver_many([message(text=f"number {number}") for number in range(5)])
         server.wait()
+    assert isinstance(accepted, Receipt)
     assert isinstance(first, MailRejectedError)
     for other in others:
         assert isinstance(other, MailSendError)
@@ -253,13 +348,16 @@ def test_trap_8_unswallowed_text_does_not_refuse_the_messages_behind_it() -> Non
 
 
 class Picky(SmtpServer):
-    """Does not swallow the first chunk, but those after it."""
+    """Does not swallow one chunk, the one after so many, but the others."""
+
+    chunks, unswallowed = 0, 0
 
     def action(self, moment: str, given: str = "") -> Action | None:
-        """Note that the first chunk is over."""
+        """Note that a chunk is over."""
         found = super().action(moment, given)
         if moment == "BDAT":
-            self.swallows = True
+            self.chunks += 1
+            self.swallows = self.chunks != self.unswallowed
         return found
 
 
@@ -315,20 +413,23 @@ def test_trap_9_a_stale_connection_costs_a_second_one_and_no_doubt(
 def test_trap_9_a_write_that_fails_before_the_last_octet_is_not_sent(
     smtp_server: Servers, fault: str, kept: bool
 ) -> None:
-    """Only where the connection was kept from an earlier message is it offered again, once, over a new one."""
+    """It is offered again, once, over a new connection: to a server that may not know BDAT by DATA."""
     action = {**LOST, "stall": Stall()}[fault]
     server = chunking(smtp_server, {"chunk": [b"", action] if kept else [action]}, receive_buffer=4096)
     mails = [message(), large_message()] if kept else [large_message()]
+    again = kept or fault != "stall"
     with sender(server.settings(timeout=QUICK if fault == "stall" else 5)) as made:
         if kept:
             made.deliver(mails[0])
-            assert made.deliver(mails[1]).attempts == 2
+        if again:
+            assert made.deliver(mails[-1]).attempts == 2
         else:
             with pytest.raises(MailSendError) as caught:
                 made.deliver(mails[0])
             assert (caught.value.stage, caught.value.outcome) == ("body", Outcome.NOT_SENT)
-    assert server.connections == (2 if kept else 1)
-    assert len(server.bodies) == (2 if kept else 0)
+    assert server.connections == (2 if again else 1)
+    assert len(server.bodies) == len(mails) * again
+    assert ("DATA" in server.verbs) == (again and not kept)
 
 
 @pytest.mark.parametrize("code", [421, 451, 552])

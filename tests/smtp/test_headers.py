@@ -304,18 +304,63 @@ def test_500_recipients_are_folded() -> None:
     [
         ("report.pdf", ['filename="report.pdf"']),
         ("year end (2).tar.gz", ['filename="year end (2).tar.gz"']),
-        ("x" * 60, [f'filename="{"x" * 60}"']),
+        ("a,b #1 & [c]; it's 100% * =.txt", ['filename="a,b #1 & [c]; it\'s 100% * =.txt"']),
+        ("two  blanks.txt", ['filename="two  blanks.txt"']),
+        ("x" * 900, [f'filename="{"x" * 900}"']),
         ("\u00dcbersicht.pdf", ["filename*=utf-8''%C3%9Cbersicht.pdf"]),
-        ("it's \"100%\" * (a\\b).txt", ["filename*=utf-8''it%27s%20%22100%25%22%20%2A%20%28a%5Cb%29.txt"]),
-        (" blanks ", ["filename*=utf-8''%20blanks%20"]),
-        ("x" * 61, ["filename*0*=utf-8''" + "x" * 50, "filename*1*=" + "x" * 11]),
+        ('5" <b>.txt', ["filename*=utf-8''5%22%20%3Cb%3E.txt"]),
+        ("=?utf-8?q?x?=", ["filename*=utf-8''%3D%3Futf-8%3Fq%3Fx%3F%3D"]),
+        ("x" * 901, [f"filename*{n}*=" + "utf-8''" * (n == 0) + "x" * (50 if n < 18 else 1) for n in range(19)]),
         ("\u540d" * 6, ["filename*0*=utf-8''" + "%E5%90%8D" * 5, "filename*1*=%E5%90%8D"]),
     ],
 )  # fmt: skip
-def test_a_file_name_is_written_as_rfc_2231_has_it(filename: str, parameters: list[str]) -> None:
-    """A simple name is quoted, another percent-encoded, a long one in sections of which the first names the charset."""
+def test_a_file_name_is_in_quotes_or_as_rfc_2231_has_it(filename: str, parameters: list[str]) -> None:
+    """A name of ASCII is quoted, another percent-encoded, in sections if it is long; the first names the charset."""
     written = headers.disposition("attachment", filename)
     assert written == "Content-Disposition: attachment;\r\n " + ";\r\n ".join(parameters) + "\r\n"
+
+
+@pytest.mark.parametrize(
+    ("filename", "parameter"),
+    [
+        ("report.pdf", ""),
+        ("a,b #1 & [c]; it's 100% * =.txt", ""),
+        ("x" * 900, ""),
+        ("\u00dcbersicht of the orders.pdf", ';\r\n name="=?utf-8?q?=C3=9Cbersicht_of_the_orders=2Epdf?="'),
+        ("\u97e9\u5b89.jpg", ';\r\n name="=?utf-8?b?6Z+p5a6JLmpwZw==?="'),
+        ('5" <b>.txt', ';\r\n name="=?utf-8?b?NSIgPGI+LnR4dA==?="'),
+        (
+            "\u540d" * 30 + ".txt",
+            f';\r\n name="=?utf-8?b?{"5ZCN" * 14}?=\r\n =?utf-8?b?{"5ZCN" * 14}?=\r\n =?utf-8?b?5ZCN5ZCNLnR4dA==?="',
+        ),
+    ],
+)
+def test_a_file_name_that_is_not_ascii_is_in_the_content_type_as_well(filename: str, parameter: str) -> None:
+    """Encoded words in quotes, folded between two of them, are what QQ mail and older Outlook read."""
+    assert headers.content_type("text/plain; charset=utf-8", filename) == (
+        f"Content-Type: text/plain; charset=utf-8{parameter}\r\n"
+    )
+
+
+@pytest.mark.parametrize("kind", ['a/b; name="c"', "a/b;NAME=c", "a/b; name*=utf-8''c", "a/b; x=y; name*0=c"])
+def test_a_name_in_the_type_that_is_given_is_the_only_one(kind: str) -> None:
+    """A parameter that is there twice means nothing."""
+    assert headers.content_type(kind, "\u00fc.txt") == f"Content-Type: {kind}\r\n"
+
+
+@thorough
+@given(file_names())
+def test_a_file_has_the_same_name_in_both_headers(filename: str) -> None:
+    """The words in the quotes decode to the name that RFC 2231 carries, for a reader that knows one of them only."""
+    written = headers.content_type("text/plain", filename)
+    _assert_limits(written)
+    assert written.isascii()
+    found = re.fullmatch(r'text/plain; name="([^"]*)"', _unfold(written))
+    assert _decode(found[1]) == filename if found else _unfold(written) == "text/plain"
+    quoted = 'filename="' in headers.disposition("attachment", filename)
+    assert quoted == (found is None)
+    parsed = message_from_string(written + "\r\n", policy=email.policy.default)
+    assert _without_blanks(parsed["Content-Type"].params.get("name", filename)) == _without_blanks(filename)
 
 
 @thorough
@@ -352,3 +397,6 @@ def test_a_file_name_of_60_kilobytes_survives() -> None:
     written = headers.disposition("attachment", "\u540d" * 20_000)
     _assert_limits(written)
     assert message_from_string(written + "\r\n").get_filename() == "\u540d" * 20_000
+    words = headers.content_type("a/b", "\u540d" * 20_000)
+    _assert_limits(words)
+    assert _decode(_unfold(words)) == 'a/b; name="' + "\u540d" * 20_000 + '"'

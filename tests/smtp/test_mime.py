@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
+from email.header import decode_header
 from email.message import EmailMessage
 from typing import Any
 
@@ -172,6 +173,14 @@ def _assert_parts(entity: _Entity, wire: bytes) -> None:
         _assert_parts(part, wire)
 
 
+def _without_name(content_type: str) -> tuple[str, str | None]:
+    """Return a content type without the name that is in it as encoded words, and that name."""
+    kind, found, words = content_type.removesuffix('"').partition('; name="')
+    parts = decode_header(words)
+    name = "".join(part if isinstance(part, str) else part.decode(charset or "ascii") for part, charset in parts)
+    return (kind, name) if found else (content_type, None)
+
+
 def _assert_arrived(message: MailMessage) -> None:
     """Check bodies and attachments, in their order, against the leaves on the wire."""
     whole = _wire(message)
@@ -183,13 +192,15 @@ def _assert_arrived(message: MailMessage) -> None:
             # A message ends with a line end, so a body that is the whole of it may get one.
             assert leaf.content == data or (leaf is whole and leaf.content == data + b"\r\n")
     for attachment in sorted(message.attachments, key=lambda each: not each.inline):
-        leaf, kind = next(leaves), attachment.content_type
+        leaf, kind = next(leaves), attachment.content_type_with_charset
+        type_, name = (leaf["Content-Type"], None) if "name=" in kind else _without_name(leaf["Content-Type"])
+        assert name in (None, attachment.filename)
         if not kind.lower().startswith("message/"):
-            assert (leaf["Content-Type"], leaf.content) == (kind, attachment.content)
+            assert (type_, leaf.content) == (kind, attachment.content)
         elif leaf["Content-Transfer-Encoding"] == "7bit":
-            assert (leaf["Content-Type"], leaf.content) == (kind, _crlf(attachment.content))
+            assert (type_, leaf.content) == (kind, _crlf(attachment.content))
         else:
-            assert (leaf["Content-Type"], leaf.content) == ("application/octet-stream", attachment.content)
+            assert (type_, leaf.content) == ("application/octet-stream", attachment.content)
         meant = ["Content-Type", "Content-Transfer-Encoding", "Content-Disposition"]
         assert [name for name, _ in leaf.fields] == meant + ["Content-ID"] * (attachment.content_id is not None)
         assert leaf["Content-Disposition"].startswith("inline;" if attachment.inline else "attachment;")
@@ -227,7 +238,8 @@ def test_any_message_survives_the_standard_reader(message: MailMessage) -> None:
     parts = list(_parts(parsed))
     for part in parts:
         assert part.defects == []
-        assert part["Content-Type"].defects == ()
+        # Encoded words in quotes are what some mail programs want, and what RFC 2047 does not.
+        assert all("encoded" in str(defect) for defect in part["Content-Type"].defects)
         assert part["Content-Transfer-Encoding"] is None or part["Content-Transfer-Encoding"].defects == ()
     if message.text is not None:
         assert _crlf(_text(parsed, "plain").encode()).rstrip(b"\r\n") == _crlf(message.text.encode()).rstrip(b"\r\n")
@@ -427,7 +439,8 @@ iVBORw0KGgo=
 --=_7692c3ad3540bb803c020b3a_a--
 
 --=_7692c3ad3540bb803c020b3a_m
-Content-Type: application/pdf
+Content-Type: application/pdf;
+ name="=?utf-8?b?w5xiZXJzaWNodCAoMSkucGRm?="
 Content-Transfer-Encoding: base64
 Content-Disposition: attachment;
  filename*=utf-8''%C3%9Cbersicht%20%281%29.pdf
@@ -754,6 +767,76 @@ def _picture(wire: bytes) -> object:
 def test_an_ordinary_message_reads_as_that_of_the_standard_library(message: MailMessage) -> None:
     """Where the standard writer is right, ours says the same: headers, shape, bodies and files."""
     assert _picture(render(message)) == _picture(_by_standard_library(message))
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "kind"),
+    [
+        ("a.txt", "Grüße".encode(), "text/plain; charset=utf-8"),
+        ("a.csv", "名前,1\r\n".encode(), "text/csv; charset=utf-8"),
+        ("a.html", "\ufeff<p>x</p>".encode(), "text/html; charset=utf-8"),
+        ("a.ics", "SUMMARY:Grüße".encode(), "text/calendar; charset=utf-8"),
+        ("a.txt", b"ASCII", "text/plain"),
+        ("a.txt", b"", "text/plain"),
+        ("a.txt", "Grüße".encode("latin-1"), "text/plain"),
+        ("a.txt", "Grüße".encode("utf-16"), "text/plain"),
+        ("a.txt", "Grüße".encode()[:3], "text/plain"),
+        ("a.txt", b"x" * 65535 + "ü".encode() + b"x", "text/plain; charset=utf-8"),
+        ("a.txt", b"x" * 65535 + "ü".encode("latin-1") + b"x", "text/plain"),
+        ("a.json", '{"a": "ü"}'.encode(), "application/json"),
+        ("a.pdf", "ü".encode(), "application/pdf"),
+    ],
+)
+def test_text_that_is_utf_8_says_so(filename: str, content: bytes, kind: str) -> None:
+    """A text file whose type names no charset says utf-8 if it is UTF-8 and not ASCII; JSON never has one."""
+    wire = render(_message(attachments=[Attachment(filename, content)]))
+    assert _read(wire).leaves[1]["Content-Type"] == kind
+    if "charset" in kind:
+        _, part = message_from_bytes(wire, policy=email.policy.default).iter_parts()
+        assert part.get_content() == content.decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("TEXT/PLAIN; format=flowed", "TEXT/PLAIN; format=flowed; charset=utf-8"),
+        ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+        ("text/plain;CHARSET=gb18030", "text/plain;CHARSET=gb18030"),
+        ("application/xml", "application/xml"),
+    ],
+)
+def test_a_charset_that_is_given_is_left_alone(given: str, kind: str) -> None:
+    """What the caller says of a file's charset is the last word."""
+    wire = _wire(_message(attachments=[Attachment("a", "ü".encode(), given)]))
+    assert wire.leaves[1]["Content-Type"] == kind
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "report.pdf",
+        "x" * 300 + ".pdf",
+        "a,b #1 & [c]; it's.pdf",
+        "韩安.pdf",
+        "Übersicht, Nr. 1.pdf",
+        "名" * 80 + ".pdf",
+        '5".pdf',
+    ],
+)
+def test_the_name_of_a_file_is_read_by_old_and_new_readers(filename: str) -> None:
+    """By the standard library's two readers, and by one that takes the words in the quotes, as QQ mail does."""
+    wire = render(_message(attachments=[Attachment(filename, b"%PDF", "application/pdf")]))
+    for policy in (email.policy.default, email.policy.compat32):
+        parsed = message_from_bytes(wire, policy=policy)
+        assert [part.get_filename() for part in parsed.walk() if part.get_filename()] == [filename]
+    kind, name = _without_name(_read(wire).leaves[1]["Content-Type"])
+    assert kind == "application/pdf"
+    assert name == (filename if not filename.isascii() or '"' in filename else None)
+    assert max(map(len, wire.split(b"\r\n"))) <= max(76, len(filename) + len(' filename=""'))
 
 
 # --- size --------------------------------------------------------------------------------------------------------

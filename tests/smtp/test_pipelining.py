@@ -14,6 +14,7 @@ from postroom import (
     MailTimeoutError,
     MailUnavailableError,
     Outcome,
+    Receipt,
 )
 from postroom_testing import Certificates
 from postroom_testing.smtp import Action, Close, Drip, Pause, Reset, SmtpServer
@@ -360,3 +361,45 @@ def test_trap_11_and_12_no_bare_line_end_and_no_size_or_8bit_that_is_not_offered
     assert outcomes(server, message(text="unix\nmac\rwindows\r\nend", html="<p>ü\n.\n.\n</p>")) == [Outcome.ACCEPTED]
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", server.received)
     assert "MAIL FROM:<grace@example.com>" in server.commands
+
+
+# A server that offers it and cannot do it
+
+OUT_OF_STEP = {
+    "nothing but the first command is read": {"RCPT": [b"503 5.5.1 Need MAIL before RCPT\r\n"]},
+    "a command is cut in two": {"RCPT": [b"250 ok\r\n", b"502 5.5.2 Error: command not recognized\r\n"]},
+    "a proxy passes on what the server does not do": {
+        "MAIL": [b"500 5.5.1 Invalid command: Pipelining not supported\r\n"]
+    },
+    "DATA": {"DATA": [b"503 5.5.0 <DATA>: Data command rejected: Improper use of SMTP command pipelining\r\n"]},
+    "in the words of Exim": {"RCPT": [b"554 SMTP synchronization error\r\n"]},
+}
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["deliver", "deliver_many"])
+@pytest.mark.parametrize("script", OUT_OF_STEP.values(), ids=OUT_OF_STEP)
+def test_a_server_that_cannot_do_groups_gets_the_message_one_command_at_a_time(
+    smtp_server: Servers, script: dict[str, object], many: bool
+) -> None:
+    """It has accepted nothing, so the message is offered anew, and no group is sent to it again."""
+    server = smtp_server(script, extensions=SmtpServer.PIPELINING, hold=0)
+    mails = [message(cc="bob@example.com", text=f"number {number};") for number in range(3)]
+    with sender(server.settings(timeout=5)) as made:
+        found = list(made.deliver_many(mails)) if many else [made.deliver(mail) for mail in mails]
+    assert [each.outcome for each in found if isinstance(each, Receipt)] == [Outcome.ACCEPTED] * 3
+    assert len(server.wait().taken) == 3
+    assert server.connections == 2
+    grouped = [group for group in server.groups if b"MAIL" in group and b"RCPT" in group]
+    assert len(grouped) == 1
+
+
+def test_a_refused_sender_makes_nobody_doubt_the_group(smtp_server: Servers) -> None:
+    """RCPT and DATA must be answered with 503 then."""
+    server = smtp_server(
+        {"MAIL": [b"550 5.1.8 no\r\n"], "RCPT": [b"503 no sender\r\n"]}, extensions=SmtpServer.PIPELINING, hold=0
+    )
+    with sender(server.settings(timeout=5)) as made:
+        with pytest.raises(MailRejectedError):
+            made.deliver(message())
+        made.deliver(message())
+    assert server.wait().connections == 1

@@ -1,5 +1,6 @@
 """The connections of a sender: few, kept for the next message, replaced when they are dead, and never shared."""
 
+import json
 import ssl
 import subprocess
 import sys
@@ -645,6 +646,40 @@ def test_greenlets_share_the_pool(smtp_server: Start, extensions: tuple[str, ...
         assert b"<p>%s</p>" % subject[7:-1] in body
     assert 4 <= server.connections <= 8  # each carries 100 messages at the most
     assert set(server.verbs) <= {"EHLO", "MAIL", "RCPT", "DATA", "BDAT", "QUIT"}
+
+
+EVENTLET = """
+import warnings
+warnings.simplefilter("ignore")  # eventlet says at its import that it will end one day
+import eventlet
+eventlet.monkey_patch()
+import json, sys
+from postroom import MailMessage, MailSenderFactory
+
+made = MailSenderFactory.create_sender("smtp", json.loads(sys.argv[2]) | {"port": int(sys.argv[1])})
+
+def work(number):
+    mail = MailMessage("ada@example.com", f"Number {number}.", f"<p>{number}</p>", "grace@example.com")
+    return made.deliver(mail).attempts
+
+assert list(eventlet.GreenPool(10).imap(work, range(100))) == [1] * 100
+made.close()
+"""
+
+
+@pytest.mark.parametrize("extensions", EXTENSIONS, ids=KINDS)
+@pytest.mark.parametrize("mode", ["none", "starttls", "implicit"])
+def test_eventlet_sends_and_keeps_connections(
+    smtp_server: Start, ca: Certificates, extensions: tuple[str, ...], mode: str
+) -> None:
+    """Its TLS says that there is nothing to read by a time-out; that is no reason to give a connection up."""
+    pytest.importorskip("eventlet")
+    encrypted = {} if mode == "none" else {"tls": ca.good, "implicit": mode == "implicit"}
+    server = smtp_server(extensions=extensions, **encrypted)
+    settings = {"server": "localhost", "tls_mode": mode, **({"ca_file": ca.ca_file} if encrypted else {})}
+    run(EVENTLET, server.port, json.dumps(settings), options=())
+    assert len(server.wait().taken) == 100
+    assert server.connections == 4
 
 
 # Limits of a server

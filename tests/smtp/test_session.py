@@ -8,9 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from postroom import MailMessageError, MailRejectedError
+from postroom import MailMessageError, MailRejectedError, MailSettingsError
 from postroom_smtp.connection import Connection, Deadline
 from postroom_smtp.failures import Stage
+from postroom_smtp.names import own_name
 from postroom_smtp.session import Session, Timeouts
 from postroom_testing.smtp import SmtpServer
 from smtp_checks import PASSWORD, USER, error_of, message, sender
@@ -81,6 +82,47 @@ def test_without_a_name_this_host_introduces_itself(smtp_server: Callable[..., S
     assert name == "[127.0.0.1]" or re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?", name)
 
 
+@pytest.mark.parametrize(
+    "name", ["web-1.", "a..b", "-x.y", "x-.y", ".x", "x_y.example", "10.0.0.1", "web", "", "a" * 64 + ".b"]
+)
+def test_a_host_name_that_is_no_domain_never_goes_out(
+    smtp_server: Callable[..., SmtpServer], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Our address as a literal stands for it (RFC 5321 section 4.1.4)."""
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    monkeypatch.setattr(socket, "getfqdn", lambda given="": given)
+    own_name.cache_clear()
+    try:
+        server = smtp_server()
+        with sender(server.settings()) as made:
+            made.check_connection()
+    finally:
+        own_name.cache_clear()
+    assert server.wait().commands[0] == "EHLO [127.0.0.1]"
+
+
+def test_an_absolute_host_name_goes_out_without_its_dot(
+    smtp_server: Callable[..., SmtpServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EHLO takes no dot at the end (RFC 5321 section 4.1.2)."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "web-1.example.com.")
+    own_name.cache_clear()
+    try:
+        server = smtp_server()
+        with sender(server.settings()) as made:
+            made.check_connection()
+    finally:
+        own_name.cache_clear()
+    assert server.wait().commands[0] == "EHLO web-1.example.com"
+
+
+@pytest.mark.parametrize("name", ["a..b", "-x.y", ".x", "x.", "x_y", "10.0.0.1", "a b"])
+def test_a_set_name_that_is_no_domain_is_refused(name: str) -> None:
+    """The error names the variable."""
+    with pytest.raises(MailSettingsError, match="SMTP_LOCAL_HOSTNAME"):
+        sender({"server": "localhost", "port": 25, "local_hostname": name})
+
+
 def test_over_ipv6_the_literal_is_tagged(smtp_server: Callable[..., SmtpServer]) -> None:
     """RFC 5321 section 4.1.3: `[IPv6:...]`. A server that is an IPv6 address can be set."""
     try:
@@ -93,9 +135,9 @@ def test_over_ipv6_the_literal_is_tagged(smtp_server: Callable[..., SmtpServer])
     assert name == "[IPv6:::1]" or re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?", name)
 
 
-@pytest.mark.parametrize("code", [500, 502, 504])
+@pytest.mark.parametrize("code", [500, 501, 502, 503, 504, 530, 550, 554])
 def test_a_server_that_knows_no_ehlo_is_greeted_with_helo(smtp_server: Callable[..., SmtpServer], code: int) -> None:
-    """RFC 5321 section 3.2. Such a server offers nothing, so MAIL has no parameters."""
+    """RFC 5321 sections 3.2 and 4.1.4. Such a server offers nothing, so MAIL has no parameters."""
     server = smtp_server({"EHLO": f"{code} what?\r\n".encode()})
     with sender(server.settings()) as made:
         made.deliver(message())
@@ -111,11 +153,28 @@ def test_a_server_that_refuses_helo_too_is_given_up(smtp_server: Callable[..., S
     assert server.wait().verbs == ["EHLO", "HELO"]
 
 
-def test_another_refusal_of_ehlo_is_final(smtp_server: Callable[..., SmtpServer]) -> None:
-    """A server that knows EHLO and does not want us is not asked again by another name."""
-    server = smtp_server({"EHLO": b"550 bad name\r\n"})
-    assert error_of(server.settings()).code == 550
+@pytest.mark.parametrize("reply", [b"521 5.3.2 no mail here\r\n", b"421 4.3.2 later\r\n", b"451 4.3.0 later\r\n"])
+def test_a_server_that_takes_no_mail_now_or_ever_is_not_greeted_again(
+    smtp_server: Callable[..., SmtpServer], reply: bytes
+) -> None:
+    """Another command changes nothing about that."""
+    server = smtp_server({"EHLO": reply})
+    assert error_of(server.settings()).code == int(reply[:3])
     assert server.wait().verbs == ["EHLO"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"tls_mode": "starttls"}, {"username": USER, "password": PASSWORD}], ids=["STARTTLS", "login"]
+)
+def test_what_helo_cannot_offer_is_missing_because_ehlo_was_refused(
+    smtp_server: Callable[..., SmtpServer], more: dict[str, object]
+) -> None:
+    """The reply to EHLO is the cause; that there is no TLS or login follows from it."""
+    server = smtp_server({"EHLO": b"550 5.7.1 bad name\r\n"})
+    error = error_of(server.settings(**more))
+    assert (error.stage, error.code) == ("ehlo", 550)
+    assert "bad name" in str(error)
+    assert server.wait().verbs == ["EHLO", "HELO"]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def test_the_names_are_those_that_operators_rely_on() -> None:
         "SMTP_POOL_SIZE",
         "SMTP_POOL_IDLE",
         "SMTP_POOL_MAX_MESSAGES",
+        "SMTP_PIPELINING",
         "SMTP_AUTH_TYPE",
     }
 

@@ -1,10 +1,12 @@
 """TLS: which mode the settings mean, and that nothing is said to a server that is not who it should be."""
 
 import logging
+import socket
 import ssl
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,32 @@ def test_two_switches_and_the_port_give_the_mode(use_tls: bool, opportunistic_tl
     """Dify's switches; ports 25 and 587 cannot begin with TLS, so there `use_tls` alone means STARTTLS."""
     settings = SmtpSettings(server="localhost", port=port, use_tls=use_tls, opportunistic_tls=opportunistic_tls)
     assert settings.mode == mode
+
+
+@pytest.mark.parametrize("mode", ["starttls", "implicit"])
+def test_the_dot_of_an_absolute_name_is_no_part_of_what_tls_verifies(
+    smtp_server: Callable[..., SmtpServer], ca: Certificates, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """DNS writes so a name that needs no search; certificates and SNI (RFC 6066 section 3) have it without the dot."""
+    here, asked = socket.getaddrinfo, []
+
+    def look_up(host: str, *more: Any, **named: Any) -> Any:
+        asked.append(host)
+        return here(host.removesuffix("."), *more, **named)  # this machine may have no resolver that takes a dot
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    names: list[str | None] = []
+    ca.good.sni_callback = lambda _, name, __: names.append(name)
+    try:
+        server = smtp_server(tls=ca.good, implicit=mode == "implicit")
+        settings = {"server": "localhost.", "port": server.port, "tls_mode": mode, "ca_file": ca.ca_file}
+        with sender(settings) as made:
+            made.deliver(message())
+            assert [step.name for step in made.probe()][-1] == "ehlo"
+    finally:
+        ca.good.sni_callback = None
+    assert {*names} == {"localhost"}
+    assert {*asked} == {"localhost."}
 
 
 @pytest.mark.parametrize("port", [25, 465, 587, 2525])

@@ -15,6 +15,7 @@ from postroom import (
     Attachment,
     MailMessageError,
     MailRecipientsError,
+    MailRejectedError,
     MailUnavailableError,
     Outcome,
     Refusal,
@@ -331,3 +332,72 @@ def test_the_debug_log_has_no_word_of_the_message(
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("postroom")]
     assert any("RCPT TO" in line for line in ours)
     assert not any("424242" in line or "Your code" in line for line in ours)
+
+
+SENDER_REFUSED = [
+    "554 5.7.1 <grace@example.com>: Sender address rejected: Access denied",
+    "450 4.1.8 <grace@example.com>: Sender address rejected: Domain not found",
+    "553 5.7.1 <grace@example.com>: Sender address rejected: not owned by user ada",
+    "550 Sender verify failed",
+    "550-Verification failed for <grace@example.com>\r\n550-no such domain\r\n550 Sender verify failed",
+    "550 5.1.7 no",
+    "501 5.1.8 bad domain",
+    "550 5.7.1 Invalid sender",
+    "550 The sender grace is not allowed to relay",
+    "550 5.7.1 <grace@example.com>: blocked",
+]
+
+
+@pytest.mark.parametrize("extensions", [SmtpServer.EXTENSIONS, SmtpServer.PIPELINING, SmtpServer.CHUNKING])
+@pytest.mark.parametrize("reply", SENDER_REFUSED)
+def test_a_sender_that_is_refused_at_rcpt_is_told_as_the_sender(
+    smtp_server: Callable[..., SmtpServer], reply: str, extensions: tuple[str, ...]
+) -> None:
+    """Postfix and Exim wait until RCPT with what they have against the sender; it is nothing about the recipients."""
+    server = smtp_server({"RCPT": f"{reply}\r\n".encode()}, extensions=extensions)
+    error = error_of(server.settings(), message(cc="bob@example.com"))
+    assert type(error) is (MailUnavailableError if reply.startswith("450") else MailRejectedError)
+    assert (error.stage, error.code, error.transient) == ("mail", int(reply[:3]), reply.startswith("450"))
+    assert "refused the sender" in str(error)
+    assert "Wait" in str(error) if error.transient else "Set MAIL_DEFAULT_SEND_FROM" in str(error)
+
+
+def test_the_probe_tells_a_refused_sender_as_well(smtp_server: Callable[..., SmtpServer]) -> None:
+    """`postroom doctor --send-to` names the setting to change."""
+    server = smtp_server({"RCPT": b"554 5.7.1 <grace@example.com>: Sender address rejected: Access denied\r\n"})
+    with sender(server.settings(default_from="grace@example.com")) as made, pytest.raises(MailRejectedError) as caught:
+        list(made.probe("ada@example.com"))
+    assert caught.value.stage == "mail"
+
+
+NOT_THE_SENDER = [
+    "550 5.1.1 <ada@example.com>: Recipient address rejected: User unknown",
+    "554 5.7.1 <ada@example.com>: Relay access denied",
+    "550 5.7.1 <grace@example.com> may not write to <ada@example.com>",
+    "550 5.2.1 mailbox disabled",
+]
+
+
+@pytest.mark.parametrize("reply", NOT_THE_SENDER)
+def test_a_recipient_that_is_refused_is_told_as_the_recipient(
+    smtp_server: Callable[..., SmtpServer], reply: str
+) -> None:
+    """The code that all have is the error's."""
+    server = smtp_server({"RCPT": f"{reply}\r\n".encode()})
+    error = error_of(server.settings(), message(cc="bob@example.com"))
+    assert type(error) is MailRecipientsError
+    assert (error.stage, error.code, error.enhanced_code) == ("rcpt", int(reply[:3]), reply.split()[1])
+
+
+def test_recipients_that_are_refused_for_different_reasons_have_no_code_in_common(
+    smtp_server: Callable[..., SmtpServer],
+) -> None:
+    """Each refusal has its own."""
+    server = smtp_server({"RCPT": [b"550 5.1.1 no\r\n", b"550 5.2.1 no\r\n", b"452 4.2.2 full\r\n"]})
+    mail = message(cc="bob@example.com")
+    error = error_of(server.settings(), mail)
+    assert (error.code, error.enhanced_code) == (550, None)
+    server = smtp_server({"RCPT": [b"550 5.1.1 no\r\n", b"452 4.2.2 full\r\n"]})
+    error = error_of(server.settings(), mail)
+    assert (error.code, error.enhanced_code) == (None, None)
+    assert [refusal.code for refusal in error.refused.values()] == [550, 452]

@@ -1,8 +1,11 @@
 """The login: which mechanism, what goes over the wire, what becomes of a refusal, and that no secret is shown."""
 
 import base64
+import contextlib
+import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from postroom import MailAuthError, MailConnectionError, MailSettingsError, Outcome, Secret
 from postroom_testing import Certificates
-from postroom_testing.smtp import Action, SmtpServer
+from postroom_testing.smtp import Action, Close, SmtpServer
 from smtp_checks import PASSWORD, USER, assert_sound, error_of, message, sender
 from smtp_servers import RealServer
 
@@ -199,6 +202,168 @@ def test_a_wrong_password_is_an_auth_error_that_says_what_to_check(
     assert (error.outcome, error.transient) == (Outcome.NOT_SENT, False)
     assert "Check SMTP_USERNAME and SMTP_PASSWORD" in str(error)
     assert server.messages == []
+
+
+MECHANISM_REFUSED = [
+    b"504 5.5.4 Unrecognized authentication type\r\n",
+    b"534 5.7.9 Authentication mechanism is too weak\r\n",
+    b"538 5.7.11 Encryption required for requested authentication mechanism\r\n",
+    b"553 5.7.3 no\r\n",
+    b"535 5.7.8 Error: authentication failed: Invalid authentication mechanism\r\n",
+    b"500 what?\r\n",
+]
+
+
+class Scripted(SmtpServer):
+    """Answers each mechanism as `replies` has it."""
+
+    replies: ClassVar[dict[str, bytes]] = {}
+
+    def action(self, moment: str, given: str = "") -> Action | None:
+        """Look at the command that begins the login."""
+        command = self.commands[-1] if self.commands else ""
+        if moment == "AUTH" and command.startswith("AUTH "):
+            return self.replies.get(command.split()[1])
+        return super().action(moment, given)
+
+
+@contextlib.contextmanager
+def scripted(offer: str, **replies: bytes) -> Iterator[SmtpServer]:
+    """Run a server that offers these mechanisms, and answers some of them so; underscores stand for dashes."""
+    with Scripted(extensions=[offer]) as server:
+        server.replies = {name.replace("_", "-"): reply for name, reply in replies.items()}
+        yield server
+
+
+@pytest.mark.parametrize("reply", MECHANISM_REFUSED)
+@pytest.mark.parametrize("offer", ["AUTH PLAIN LOGIN", "auth=plain login", "Auth LOGIN CRAM-MD5 PLAIN"])
+def test_a_mechanism_that_is_refused_is_followed_by_the_next(offer: str, reply: bytes) -> None:
+    """Each is tried once, on the same connection; what worked comes first on the next connection."""
+    with scripted(offer, PLAIN=reply) as server:
+        with sender(server.settings(**AUTH, pool_idle=0)) as made:
+            made.deliver(message())
+            made.deliver(message())
+        server.wait()
+    logins = [command.split()[1] for command in server.commands if command.startswith("AUTH")]
+    assert logins == ["PLAIN", "LOGIN", "LOGIN"]
+    assert (server.connections, len(server.taken)) == (2, 2)
+
+
+def test_what_worked_before_and_is_refused_now_is_followed_by_the_others() -> None:
+    """A server may change; no mechanism is tried twice on one connection."""
+    with scripted("AUTH PLAIN LOGIN", PLAIN=MECHANISM_REFUSED[0]) as server:
+        with sender(server.settings(**AUTH, pool_idle=0)) as made:
+            made.deliver(message())
+            server.replies = {"LOGIN": MECHANISM_REFUSED[0]}
+            made.deliver(message())
+        server.wait()
+    logins = [command.split()[1] for command in server.commands if command.startswith("AUTH")]
+    assert logins == ["PLAIN", "LOGIN", "LOGIN", "PLAIN"]
+
+
+@pytest.mark.parametrize(
+    ("plain", "login", "shown"),
+    [
+        (b"504 5.5.4 unknown\r\n", b"535 5.7.8 wrong\r\n", 535),
+        (b"535 5.7.8 wrong\r\n", b"504 5.5.4 unknown\r\n", 535),
+        (b"535 5.7.8 wrong\r\n", b"421 4.7.0 too many errors\r\n", 535),
+        (b"504 5.5.4 unknown\r\n", b"454 4.7.0 later\r\n", 454),
+        (b"504 5.5.4 unknown\r\n", b"534 5.7.9 too weak\r\n", 504),
+    ],
+)
+def test_the_refusal_that_tells_most_is_shown(plain: bytes, login: bytes, shown: int) -> None:
+    """That the password is wrong says more than that a mechanism is unknown."""
+    with scripted("AUTH PLAIN LOGIN", PLAIN=plain, LOGIN=login) as server:
+        error = error_of(server.settings(**AUTH), hidden=SECRETS)
+        assert (error.code, error.transient) == (shown, shown == 454)
+        assert server.wait().verbs.count("AUTH") == 2
+
+
+def test_a_server_that_hangs_up_after_its_refusal_leaves_the_refusal_as_the_error(
+    smtp_server: Callable[..., SmtpServer],
+) -> None:
+    """That the next mechanism found no connection is not what matters."""
+    server = smtp_server({"AUTH": (b"535 5.7.8 wrong\r\n", Close())})
+    assert error_of(server.settings(**AUTH), hidden=SECRETS).code == 535
+
+
+@pytest.mark.parametrize("reply", [b"421 4.7.0 closing\r\n", b"454 4.7.0 later\r\n", b"530 5.7.0 TLS first\r\n"])
+def test_no_other_mechanism_helps_where_none_does(smtp_server: Callable[..., SmtpServer], reply: bytes) -> None:
+    """Busy, or without TLS: another attempt would only show the password once more."""
+    server = smtp_server({"AUTH": reply})
+    assert error_of(server.settings(**AUTH), hidden=SECRETS).code == int(reply[:3])
+    assert server.wait().verbs.count("AUTH") == 1
+
+
+@pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
+def test_503_to_auth_is_a_login_that_was_there_before(smtp_server: Callable[..., SmtpServer], offer: str) -> None:
+    """RFC 4954 section 4; a proxy may have logged in for us."""
+    server = smtp_server({"AUTH": b"503 5.5.1 already authenticated\r\n"}, extensions=[offer])
+    with sender(server.settings(**AUTH)) as made:
+        made.deliver(message())
+    assert server.wait().verbs == ["EHLO", "AUTH", "MAIL", "RCPT", "DATA", "QUIT"]
+
+
+CRAM = b"<1896.697170952@postoffice.example.net>"
+
+
+@pytest.mark.parametrize("offer", ["AUTH CRAM-MD5", "AUTH=cram-md5 GSSAPI"])
+def test_cram_md5_is_used_where_no_other_mechanism_is_offered(
+    smtp_server: Callable[..., SmtpServer], caplog: pytest.LogCaptureFixture, offer: str
+) -> None:
+    """RFC 2195: the challenge is signed. That the server has nothing better is said once, and by the probe."""
+    challenge = b"334 %s\r\n" % base64.b64encode(CRAM)
+    server = smtp_server({"AUTH": [challenge, b"235 ok\r\n"] * 3}, extensions=[offer])
+    with sender(server.settings(**AUTH, pool_idle=0)) as made:
+        made.deliver(message())
+        made.deliver(message())
+        warned = [step.warning or "" for step in made.probe() if step.name == "auth"]
+    digest = hmac.new(PASSWORD.encode(), CRAM, "md5").hexdigest()
+    answer = base64.b64encode(f"{USER} {digest}".encode()).decode()
+    assert dialogue(server) == ["AUTH CRAM-MD5", answer]
+    assert len(warned) == 1
+    assert "neither PLAIN nor LOGIN" in warned[0]
+    said = [each.getMessage() for each in caplog.records if "CRAM-MD5" in each.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("mail: smtp-basic: ")
+
+
+@pytest.mark.parametrize("offer", ["AUTH CRAM-MD5 PLAIN LOGIN", "AUTH CRAM-MD5 LOGIN", "AUTH PLAIN CRAM-MD5"])
+def test_cram_md5_is_not_used_where_another_mechanism_is_offered(
+    smtp_server: Callable[..., SmtpServer], offer: str
+) -> None:
+    """Not even after the other one was refused."""
+    server = smtp_server({"AUTH": b"535 5.7.8 no\r\n"}, extensions=[offer])
+    assert error_of(server.settings(**AUTH), hidden=SECRETS).code == 535
+    assert "CRAM-MD5" not in " ".join(server.wait().commands)
+
+
+@pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
+def test_no_password_is_given_twice_to_a_server_that_prompts_again(
+    smtp_server: Callable[..., SmtpServer], offer: str
+) -> None:
+    """PLAIN is repeated once, for servers that ignore what comes with the command."""
+    server = smtp_server({"AUTH": b"334 \r\n"}, extensions=[offer])
+    error_of(server.settings(**AUTH), hidden=SECRETS)
+    answers = [command for command in server.wait().commands if PLAIN in command or WORD in command]
+    assert len(answers) == (2 if offer == "AUTH PLAIN" else 1)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["用户名:".encode(), "用户名:".encode("gbk"), b"Benutzername\xfc", b"\x00\x01\xff", b"a", b"====", b"Username:"],
+)
+@pytest.mark.parametrize("offer", ["AUTH PLAIN", "AUTH LOGIN"])
+def test_a_prompt_in_any_language_or_encoding_is_a_prompt(
+    smtp_server: Callable[..., SmtpServer], offer: str, prompt: bytes
+) -> None:
+    """It is answered by its place, whatever octets it has."""
+    line = b"334 %s\r\n" % prompt
+    prompts = [line, line] if offer == "AUTH LOGIN" else [line]
+    server = smtp_server({"AUTH": [*prompts, b"235 ok\r\n"]}, extensions=[offer])
+    with sender(server.settings(**AUTH)) as made:
+        made.deliver(message())
+    assert len(server.wait().taken) == 1
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])

@@ -12,7 +12,18 @@ import pytest
 
 from mail_stack import MAILBOX, MailStack
 from oauth_servers import CLIENT_ID, CLIENT_SECRET, SCOPE, TENANT, OAuthServer
-from postroom import DeliveringSender, MailAuthError, MailError, MailMessage, MailSendError, Outcome
+from postroom import (
+    DeliveringSender,
+    MailAuthError,
+    MailError,
+    MailMessage,
+    MailSenderFactory,
+    MailSendError,
+    Outcome,
+    Provider,
+    ProviderRegistry,
+    SenderSettings,
+)
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.settings import SmtpSettings
 from postroom_smtp_oauth2 import CachedTokenSource, OAuth2Login, Token
@@ -297,3 +308,74 @@ class TestCheckConnection:
         """Before anything is connected."""
         with pytest.raises(MailError, match="SMTP_CLIENT_SECRET"):
             make(SMTP_CLIENT_SECRET="wrong").check_connection()
+
+
+BASE64_OF_HTTPS = encoded("https://")
+
+
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+@pytest.mark.parametrize(
+    "said", ['{"status":"401","schemes":"bearer","scope":"https://mail.example.com/"}', "https://x"]
+)
+def test_a_challenge_that_shares_pieces_with_the_token_is_decoded_as_it_came(
+    start: Callable[..., SmtpServer], ca: Certificates, mechanism: str, said: str
+) -> None:
+    """Secrets are hidden in what is shown, never in what is decoded."""
+
+    class Sharing(Source):
+        def token(self, force_refresh: bool = False) -> Token:
+            """Give a token that holds what the challenge has, too."""
+            return Token(f"{encoded(said)[:24]}.{BASE64_OF_HTTPS}.{TOKEN}", 4e9)
+
+    challenge = f"334 {encoded(said)}\r\n".encode()
+    server = start(b"334 \r\n", challenge, REFUSED, offer=f"AUTH {mechanism}")
+    error = refusal(sender(server, ca, Sharing()))
+    assert f"({said})" in error.reason
+    server.wait()
+    assert server.commands[-1] == ("" if mechanism == "XOAUTH2" else encoded("\x01"))
+
+
+@pytest.mark.parametrize("prompt", ["не-аscii", "\u4f60\u597d", "ü"])
+def test_a_prompt_that_is_not_ascii_is_no_doubt_about_the_message(
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source, prompt: str
+) -> None:
+    """It is taken for what the server has against the token; nothing was sent."""
+    server = start(b"334 \r\n", f"334 {prompt}\r\n".encode(), REFUSED)
+    error = refusal(sender(server, ca, source))
+    assert (type(error), error.code, error.outcome) == (MailAuthError, 535, Outcome.NOT_SENT)
+
+
+def test_a_mechanism_that_is_refused_is_followed_by_the_other(
+    start: Callable[..., SmtpServer], ca: Certificates, source: Source
+) -> None:
+    """Both take the same token; the one that worked comes first on the next connection."""
+    server = start(
+        b"504 5.5.4 unrecognized\r\n", b"334 \r\n", b"235 ok\r\n", b"334 \r\n", b"235 ok\r\n",
+        offer="AUTH XOAUTH2 OAUTHBEARER",
+    )  # fmt: skip
+    made = sender(server, ca, source)
+    made.deliver(MESSAGE)
+    made.deliver(MESSAGE)
+    logins = [command for command in server.wait().commands if command.startswith("AUTH")]
+    assert logins == ["AUTH XOAUTH2", "AUTH OAUTHBEARER", "AUTH OAUTHBEARER"]
+
+
+def test_a_source_that_fails_as_nobody_expects_has_sent_nothing(
+    start: Callable[..., SmtpServer], ca: Certificates
+) -> None:
+    """The login comes before the message, and core is told so by the transport."""
+
+    class Broken(Source):
+        def token(self, force_refresh: bool = False) -> Token:
+            """Fail with what is no error of ours."""
+            raise ZeroDivisionError
+
+    transport = sender(start(), ca, Broken())
+    registry = ProviderRegistry()
+    registry.add(Provider("mine", SenderSettings, lambda _: transport))
+    made = MailSenderFactory.create_sender("mine", {}, registry=registry)
+    with pytest.raises(MailSendError) as caught:
+        made.deliver(MESSAGE)
+    assert (caught.value.outcome, "bug of the provider" in str(caught.value)) == (Outcome.NOT_SENT, True)
+    found = list(made.deliver_many([MESSAGE, MESSAGE]))
+    assert [error.outcome for error in found if isinstance(error, MailSendError)] == [Outcome.NOT_SENT] * 2

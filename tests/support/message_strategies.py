@@ -135,7 +135,8 @@ def file_names() -> SearchStrategy[str]:
     names = header_texts() | st.sampled_from(
         ("report.pdf", "year end.tar.gz", "x" * 60, "x" * 61, "\u00dcbersicht.pdf")
     )
-    return names.filter(_taken(lambda value: Attachment(value, b"", "a/b")))
+    taken = names.filter(_taken(lambda value: Attachment(value, b"", "a/b")))
+    return taken.map(lambda value: Attachment(value, b"", "a/b").filename)
 
 
 def header_values() -> SearchStrategy[str]:

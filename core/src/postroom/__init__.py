@@ -39,7 +39,7 @@ from postroom.send_errors import (
     MailTimeoutError,
     MailUnavailableError,
 )
-from postroom.sender import BatchTransport, DeliveringSender, MailSender, ProbeTransport, Transport
+from postroom.sender import BatchTransport, DeliveringSender, Leaving, MailSender, ProbeTransport, Transport
 from postroom.settings import Lookup, SenderSettings, SettingInfo, describe, setting
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ __all__ = [
     "Capability",
     "DeliveringSender",
     "DifySource",
+    "Leaving",
     "Limit",
     "Lookup",
     "MailAuthError",

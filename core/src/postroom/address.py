@@ -5,25 +5,18 @@ Domains are kept as A-labels (IDNA 2008, RFC 5891), so that headers, envelope an
 """
 
 import re
-from collections.abc import Iterator
 
 import attrs
 
+from postroom.address_text import ATEXT, DOT_ATOM, quote, read, split, trim
 from postroom.errors import MailMessageError
 from postroom.injection import check_text
 
-# Blanks of other scripts may stand bare (RFC 6532), but nobody could see them; they are quoted like a space.
-_ATEXT = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\s\x00-\x7f])"
 # One bare address without anything special: what most texts are.
-_PLAIN = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]+)")
-_DOT_ATOM = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PLAIN = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]*[A-Za-z0-9])")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LITERAL = re.compile(r"\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]")
-# One piece of an address list: a quoted string, an <address>, a comma, or one other character. A quote that nobody
-# closes takes the rest, or hostile input would be searched for the closing one again and again.
-_PIECE = re.compile(rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"])*>|".*|.', re.DOTALL)
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
 _LONGEST_LOCAL_PART = 64  # octets, RFC 5321 section 4.5.3.1.1
 _LONGEST_ADDRESS = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
@@ -64,7 +57,7 @@ class Address:
     def __attrs_post_init__(self) -> None:
         check_text(self.local_part, "the part before the @")
         check_text(self.name, "the display name")
-        bare = self.local_part if _DOT_ATOM.fullmatch(self.local_part) else quote(self.local_part)
+        bare = self.local_part if DOT_ATOM.fullmatch(self.local_part) else quote(self.local_part)
         object.__setattr__(self, "spec", f"{bare}@{self.domain}")  # every send asks for it several times
         if not (_DOMAIN.fullmatch(self.domain) or _LITERAL.fullmatch(self.domain)):
             raise MailMessageError(f"{self.domain[:100]!r} is not a domain")
@@ -82,15 +75,18 @@ class Address:
         """The mailbox as people write it, `Grace Hopper <grace@example.com>`."""
         if not self.name:
             return self.spec
-        plain = re.fullmatch(rf"{_ATEXT}+(?: {_ATEXT}+)*", self.name)
+        plain = re.fullmatch(rf"{ATEXT}+(?: {ATEXT}+)*", self.name)
         return f"{self.name if plain else quote(self.name)} <{self.spec}>"
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """Read one mailbox, with or without a display name.
+        """Read one mailbox, with or without a display name: `grace@example.com`, `Grace Hopper <grace@example.com>`.
+
+        A name that holds a backslash or one of `()[]<>@,:;"` needs quotes, `"Acme, Inc." <no-reply@example.com>`.
+        Brackets in pairs need none, `Acme (Berlin) <no-reply@example.com>`.
 
         Raises:
-            MailMessageError: The text is not exactly one mailbox.
+            MailMessageError: The text is not exactly one mailbox. The error says how to write what is probably meant.
         """
         found = cls.parse_list(text)
         if len(found) != 1:
@@ -101,55 +97,32 @@ class Address:
     def parse_list(cls, text: str) -> "tuple[Address, ...]":
         """Read mailboxes separated by commas; commas in quotes do not separate, empty items are passed over.
 
+        What programs read in different ways is refused and never guessed at: comments beside an address, an address in
+        a name without quotes, groups, routes, text behind the `>`.
+
         Raises:
             MailMessageError: An item is not a mailbox.
         """
-        check_text(text, "an address")
+        try:
+            check_text(text, "an address")
+        except MailMessageError as error:
+            if re.search(r"[\r\n]", str(text)):
+                raise MailMessageError(f"{error}. Write addresses on one line, with a comma between them") from None
+            raise
         if plain := _PLAIN.fullmatch(text):
             return (cls(*plain.groups()),)
-        return tuple(cls._parse_one(item) for item in _split(text) if item)
-
-    @classmethod
-    def _parse_one(cls, pieces: list[str]) -> "Address":
-        item = spec = "".join(pieces)
-        name = ""
-        *words, last = pieces
-        if last[0] == "<" and last[-1] == ">":
-            if any(word[0] in "<>" for word in words):
-                raise MailMessageError(f"{item[:100]!r} is not an address: < and > stand around it, and only once")
-            name, spec = "".join(map(_unquote, _trim(words))), last[1:-1].strip()
-        local_part, at, domain = spec.rpartition("@")
-        quoted = re.fullmatch(_QUOTED, local_part) is not None
-        if not at:
-            raise MailMessageError(f"{item[:100]!r} is not an address: it has no @")
-        if not (quoted or _DOT_ATOM.fullmatch(local_part)):
-            raise MailMessageError(
-                f"{item[:100]!r} is not an address: {local_part[:64]!r} cannot stand before the @ without quotes"
-            )
-        return cls(_unquote(local_part), domain, name)
+        found: list[Address] = []
+        for start, pieces in split(text):
+            if item := trim(pieces):
+                try:
+                    found.append(cls(*read(item)))
+                except MailMessageError as error:
+                    raise _advised(error, "".join(item), text[start:]) from None
+        return tuple(found)
 
 
-def quote(text: str) -> str:
-    """Return `text` as a quoted string (RFC 5322 section 3.2.4)."""
-    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+def _advised(error: MailMessageError, item: str, rest: str) -> MailMessageError:
+    from postroom.address_advice import advice  # noqa: PLC0415  only a text that is no address needs it
 
-
-def _unquote(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text[1:-1]) if re.fullmatch(_QUOTED, text) else text
-
-
-def _split(text: str) -> Iterator[list[str]]:
-    """Yield the pieces of each item of an address list."""
-    item: list[str] = []
-    for piece in (*_PIECE.findall(text), ","):
-        if piece == ",":
-            yield _trim(item)
-            item = []
-        else:
-            item.append(piece)
-
-
-def _trim(pieces: list[str]) -> list[str]:
-    """Return the pieces without the blanks around them."""
-    solid = [position for position, piece in enumerate(pieces) if not piece.isspace()]
-    return pieces[solid[0] : solid[-1] + 1] if solid else []
+    what = advice(item, rest)
+    return MailMessageError(f"{error}. {what}") if what else error

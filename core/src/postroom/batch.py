@@ -60,19 +60,19 @@ class _Intake:
         return self._open.popleft()[0]
 
     def abandoned(
-        self, failure: Exception, explain: Callable[[Exception], MailError]
+        self, failure: Exception, explain: Callable[[Exception, MailMessage], MailError]
     ) -> Iterator[tuple[MailMessage, Result]]:
         """Yield every message that was taken and has no result."""
         while self._open:
             message, refusal = self._open.popleft()
-            yield message, refusal or explain(failure)
+            yield message, refusal or explain(failure, message)
 
 
 def in_order(
     messages: Iterable[MailMessage],
     complete: Callable[[MailMessage], MailMessage],
     offer: Callable[[Iterable[MailMessage]], Iterator[Result]],
-    explain: Callable[[Exception], MailError],
+    explain: Callable[[Exception, MailMessage], MailError],
 ) -> Iterator[tuple[MailMessage, Result]]:
     """Yield each message with its result, in order.
 

@@ -1,13 +1,15 @@
 """What the factory returns: the provider's transport with everything around it that is the same for all providers."""
 
+import functools
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from postroom.acceptance import refusal_of
 from postroom.address import Address
 from postroom.batch import Result, in_order
+from postroom.departure import Departures, tells
 from postroom.errors import MailError, MailMessageError
 from postroom.guard import Guard
 from postroom.message import MailMessage, with_sender
@@ -16,7 +18,7 @@ from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
 from postroom.send_errors import MailRecipientsError, MailRejectedError, MailSendError
-from postroom.sender import BatchTransport, ProbeTransport, Transport
+from postroom.sender import BatchTransport, Leaving, ProbeTransport, Transport
 
 _log = logging.getLogger("postroom.delivery")
 
@@ -36,6 +38,7 @@ class Delivery:
         default_from: str | None = None,
     ) -> None:
         self._transport = transport
+        self._tells = tells(transport.deliver)
         self._provider = provider
         self._guard = Guard(provider)
         self._registry = registry
@@ -110,8 +113,19 @@ class Delivery:
         provider may send several together, so who stops early does not learn what became of the last ones.
         """
         transport = self._transport
-        offer = transport.deliver_many if isinstance(transport, BatchTransport) else self._one_by_one
-        for message, result in in_order(messages, self._complete, offer, self._guard.lost):
+        many = transport.deliver_many if isinstance(transport, BatchTransport) else None
+        told = many is not None and tells(many)
+        departures = Departures(told)
+        offer: Callable[..., Iterator[Result]] = many or self._one_by_one
+        if told:
+            offer = functools.partial(offer, leaving=departures)
+
+        def explain(failure: Exception, message: MailMessage) -> MailError:
+            return self._guard.lost(failure, departures.outcome(message))
+
+        for message, result in in_order(messages, self._complete, offer, explain):
+            if isinstance(result, Receipt):
+                departures.forget(message)
             if isinstance(result, MailSendError):
                 self._guard.tell(result)
             self._observe(message, result)
@@ -197,10 +211,12 @@ class Delivery:
         return with_sender(message, self._default)
 
     def _offer(self, message: MailMessage) -> Receipt:
-        return self._guard.call(Outcome.UNKNOWN, self._deliver, message)
+        departures = Departures(self._tells)
+        return self._guard.call(lambda: departures.outcome(message), self._deliver, message, departures)
 
-    def _deliver(self, message: MailMessage) -> Receipt:
-        receipt: object = self._transport.deliver(message)
+    def _deliver(self, message: MailMessage, leaving: Leaving) -> Receipt:
+        options: dict[str, Any] = {"leaving": leaving} if self._tells else {}
+        receipt: object = self._transport.deliver(message, **options)
         if not isinstance(receipt, Receipt):
             raise TypeError(f"deliver returned {type(receipt).__name__}, not a Receipt")
         return receipt

@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 from postroom.errors import MailError
 from postroom.provider import Provider
 from postroom.receipt import Outcome
+from postroom.rules import in_variables
 from postroom.send_errors import MailSendError
 
 _P = ParamSpec("_P")
@@ -19,8 +20,10 @@ class Guard:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
-    def call(self, outcome: Outcome, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call the provider. Where it raises anything but a `MailError`, `outcome` is what is known.
+    def call(
+        self, outcome: Outcome | Callable[[], Outcome], call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Call the provider. Where it raises anything but a `MailError`, `outcome` is what is known, or says it.
 
         Raises:
             MailError: It has failed.
@@ -33,17 +36,25 @@ class Guard:
         except MailError:
             raise
         except Exception as error:
-            raise self._foreign(error, outcome) from error
+            raise self._foreign(error, outcome if isinstance(outcome, Outcome) else outcome()) from error
 
     def tell(self, error: MailSendError) -> None:
         """Add the provider's name, and what to do where the transport has left that to the rules."""
         error.provider = error.provider or self._provider.name
-        if error.remedy is None and (rule := self._provider.diagnose(error)) is not None:
-            error.remedy = rule.remedy
+        if error.remedy is None:
+            rule = self._provider.diagnose(error)
+            error.remedy = rule.remedy if rule is not None else None
+        elif "{" in error.remedy:
+            error.remedy = in_variables(error.remedy, self._provider.variables)
 
-    def lost(self, error: Exception) -> MailError:
-        """Return a new error for one of the messages that a transport has lost by raising."""
-        made = copy.copy(error) if isinstance(error, MailError) else self._foreign(error, Outcome.UNKNOWN)
+    def lost(self, error: Exception, outcome: Outcome) -> MailError:
+        """Return a new error for one of the messages that a transport has lost by raising.
+
+        Args:
+            error: What it has raised.
+            outcome: What is known of the message.
+        """
+        made = copy.copy(error) if isinstance(error, MailError) else self._foreign(error, outcome)
         made.__cause__ = error  # which has the traceback
         return made
 

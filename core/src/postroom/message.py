@@ -8,7 +8,7 @@ import datetime
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -20,6 +20,7 @@ from postroom.injection import check_text, check_unicode
 AddressLike = str | Address
 """A mailbox as text, with or without a display name, or parsed."""
 
+_T = TypeVar("_T")
 _FIELD_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 section 2.2
 _LONGEST_WORD = 900  # octets without a space in a header value; a line holds 998 (RFC 5322 section 2.1.1)
 # Headers that the message's own fields write, or that only a mail server may write.
@@ -45,7 +46,7 @@ def _addresses(value: AddressLike | Iterable[AddressLike] | None) -> tuple[Addre
         return Address.parse_list(value)
     if not value:
         return ()
-    items = [value] if isinstance(value, Address) else value
+    items = [value] if isinstance(value, Address) else _no_mapping(value, "Name <address>")
     return tuple(
         address for item in items for address in ([item] if isinstance(item, Address) else Address.parse_list(item))
     )
@@ -60,15 +61,34 @@ def _attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
 
 
 def _tags(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    return (value,) if isinstance(value, str) else tuple(_no_mapping(value, "a tag, and metadata for pairs"))
+
+
+def _no_mapping(value: Iterable[_T], instead: str) -> Iterable[_T]:
+    if isinstance(value, Mapping):
+        raise MailMessageError(f"a {type(value).__name__} would lose its values here: give a list, with {instead}")
+    return value
 
 
 def _body(value: str | None) -> str | None:
     return value or None
 
 
-def _copy(value: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(value)
+def _headers(value: Mapping[str, str]) -> Mapping[str, str]:
+    return _copy(value, "headers")
+
+
+def _metadata(value: Mapping[str, str]) -> Mapping[str, str]:
+    return _copy(value, "metadata")
+
+
+def _copy(value: Mapping[str, str], where: str) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise MailMessageError(f'{where} takes a mapping, such as {{"name": "value"}}, not {type(value).__name__}')
+    copied = dict(value)
+    if len(copied) != len(value):  # a mapping of many values, such as that of `multidict`
+        raise MailMessageError(f"{where} takes one value for each name; this {type(value).__name__} has several")
+    return copied
 
 
 def _now() -> datetime.datetime:
@@ -97,11 +117,11 @@ class MailMessage:
     reply_to: tuple[Address, ...] = attrs.field(default=(), converter=_addresses, repr=False)
     text: str | None = attrs.field(default=None, converter=_body, repr=False, kw_only=True)
     attachments: tuple[Attachment, ...] = attrs.field(default=(), converter=_attachments, repr=False, kw_only=True)
-    headers: Mapping[str, str] = attrs.field(factory=dict, converter=_copy, repr=False, hash=False, kw_only=True)
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=_headers, repr=False, hash=False, kw_only=True)
     """Further headers, such as `List-Unsubscribe`. ASCII values go out as they are."""
     tags: tuple[str, ...] = attrs.field(default=(), converter=_tags, repr=False, kw_only=True)
     """Labels for the provider's statistics, where it has them."""
-    metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_copy, repr=False, hash=False, kw_only=True)
+    metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_metadata, repr=False, hash=False, kw_only=True)
     """Key-value pairs that the provider hands back in its events, where it can."""
     send_at: datetime.datetime | None = attrs.field(default=None, repr=False, kw_only=True)
     """When the provider shall send it, where it can; None is now. Has a time zone."""

@@ -83,11 +83,9 @@ class Rule:
 
     def named(self, variables: Mapping[str, str]) -> Self:
         """Return the rule with the variables of the settings that it names by their fields."""
-
-        def variable(found: re.Match[str]) -> str:
-            return variables.get(found[1], found[0])
-
-        return attrs.evolve(self, meaning=_FIELD.sub(variable, self.meaning), remedy=_FIELD.sub(variable, self.remedy))
+        return attrs.evolve(
+            self, meaning=in_variables(self.meaning, variables), remedy=in_variables(self.remedy, variables)
+        )
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -131,6 +129,11 @@ _Rule = TypeVar("_Rule", bound=Rule)
 def find_rule(rules: Iterable[_Rule], symptom: Symptom) -> _Rule | None:
     """Return the first rule whose conditions all hold, or None."""
     return next((rule for rule in rules if rule.matches(symptom)), None)
+
+
+def in_variables(text: str, variables: Mapping[str, str]) -> str:
+    """Return a text that names settings by their fields in braces with the variables of these fields."""
+    return _FIELD.sub(lambda found: variables.get(found[1], found[0]), text)
 
 
 def _weight(pattern: str) -> int:

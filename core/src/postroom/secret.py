@@ -21,6 +21,9 @@ class Secret:
     def __repr__(self) -> str:
         return "***"
 
+    def __format__(self, spec: str) -> str:
+        return "***"  # whatever the width and the type: a log line must not fail because a value is hidden
+
     def __bool__(self) -> bool:
         return bool(self._value)
 

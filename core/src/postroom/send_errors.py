@@ -94,6 +94,8 @@ class MailRecipientsError(MailSendError):
         remedy: str | None = None,
         provider: str | None = None,
         stage: str | None = None,
+        code: int | None = None,
+        enhanced_code: str | None = None,
         transient: bool = False,
         outcome: Outcome = Outcome.NOT_SENT,
     ) -> None:
@@ -107,6 +109,8 @@ class MailRecipientsError(MailSendError):
             remedy: What the reader can do about it.
             provider: Name of the provider; filled in by the sender when None.
             stage: Step of the dialogue.
+            code: SMTP reply code, if it is the same for all.
+            enhanced_code: Enhanced status code (RFC 3463), if it is the same for all.
             transient: True if every refusal is transient.
             outcome: `NOT_SENT` or `PARTIAL`.
         """
@@ -118,6 +122,8 @@ class MailRecipientsError(MailSendError):
             remedy=remedy,
             provider=provider,
             stage=stage,
+            code=code,
+            enhanced_code=enhanced_code,
             transient=transient,
             outcome=outcome,
         )

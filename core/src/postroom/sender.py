@@ -11,6 +11,17 @@ from postroom.probe import Step
 from postroom.receipt import Receipt
 
 
+class Leaving(Protocol):
+    """What a transport calls, once for each message, just before it hands the last octet of it to the network.
+
+    Until then nobody can have accepted the message.
+    """
+
+    def __call__(self, message: MailMessage, /) -> None:
+        """Take note. If it raises, the transport lets the exception out, and the last octet stays here."""
+        ...
+
+
 @runtime_checkable
 class MailSender(Protocol):
     """The least that sends mail: what an application like Dify calls."""
@@ -99,6 +110,9 @@ class Transport(Protocol):
 
     Core fills in the sender, refuses what the provider does not declare, calls the observers and wraps foreign
     exceptions, so a transport only moves a complete message. It must be safe to use from several threads at once.
+
+    `deliver` and `deliver_many` may take a further argument `leaving` by name, a `Leaving`. Then core knows of a
+    foreign exception whether the message had left; without it, a message may have been sent whenever one comes.
     """
 
     def deliver(self, message: MailMessage, /) -> Receipt:

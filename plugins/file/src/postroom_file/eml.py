@@ -54,9 +54,11 @@ def _fill(made: EmailMessage, message: MailMessage) -> None:
 def _part(attachment: Attachment) -> EmailMessage:
     part = EmailMessage(_POLICY)
     part.set_content(attachment.content, maintype="application", subtype="octet-stream")
-    if not attachment.content_type.lower().startswith("message/"):
-        # Not for an attached message: it would have to go unencoded (RFC 2046 section 5.2.1), and may hold anything.
-        part.replace_header("Content-Type", headers.Line("Content-Type", attachment.content_type))
+    kind = attachment.content_type_with_charset
+    if kind.lower().startswith("message/"):
+        # It would have to go unencoded (RFC 2046 section 5.2.1), and may hold anything.
+        kind = "application/octet-stream"
+    part.replace_header("Content-Type", headers.content_type(kind, attachment.filename))
     part["Content-Disposition"] = headers.disposition(
         "inline" if attachment.inline else "attachment", attachment.filename
     )

@@ -17,7 +17,9 @@ from postroom import Address
 _LONGEST = 900  # characters that are left in one line; a line holds 998 (RFC 5322 section 2.1.1)
 _CHUNK = 9  # characters in an encoded word: at most 36 octets, and so 60 characters with everything around them
 _PIECE = 60  # octets of a file name in one piece of a parameter, before some of them are escaped
-_SIMPLE_FILENAME = re.compile(rf"[A-Za-z0-9_.()+ -]{{1,{_PIECE}}}")
+# Without what has to be escaped in quotes, or looks like more quotes: many readers take an escape as it stands.
+_QUOTABLE = re.compile(rf"[ !#-;=-\[\]-~]{{1,{_LONGEST}}}")
+_NAME = re.compile(r"; *name\*?[0-9]*\*?=", re.IGNORECASE)
 
 
 class Line(str):
@@ -62,8 +64,8 @@ def addresses(name: str, mailboxes: Iterable[Address]) -> Line:
 
 
 def disposition(kind: str, filename: str) -> Line:
-    """Write Content-Disposition, with the file name as RFC 2231 has it where that is not simply ASCII."""
-    if _SIMPLE_FILENAME.fullmatch(filename) and filename == filename.strip():
+    """Write Content-Disposition, with a file name that is simply ASCII in quotes, and any other as RFC 2231 has it."""
+    if _fits_quotes(filename):
         return Line("Content-Disposition", f'{kind};\r\n filename="{filename}"')
     octets = filename.encode()
     pieces = [quote(octets[start : start + _PIECE], safe="") for start in range(0, len(octets), _PIECE)]
@@ -73,11 +75,24 @@ def disposition(kind: str, filename: str) -> Line:
     return Line("Content-Disposition", ";\r\n ".join([kind, *parameters]))
 
 
+def content_type(kind: str, filename: str) -> Line:
+    """Write the Content-Type of a file. A name that is not simply ASCII is there as well, as encoded words in quotes.
+
+    QQ mail and older Outlook read no other: https://github.com/nodemailer/nodemailer/issues/374.
+    """
+    plain = _fits_quotes(filename) or _NAME.search(kind)
+    return Line("Content-Type", kind if plain else f'{kind};\r\n name="{_encoded(filename)}"')
+
+
 def _mailbox(address: Address) -> str:
     whole = str(address)  # with quotes where they are needed
     if not address.name or (_is_plain(address.name) and len(whole) <= _LONGEST):
         return whole
     return f"{_encoded(address.name)}\r\n <{address.spec}>"
+
+
+def _fits_quotes(filename: str) -> bool:
+    return _QUOTABLE.fullmatch(filename) is not None and "=?" not in filename
 
 
 def _is_plain(value: str) -> bool:

@@ -24,10 +24,10 @@ def postroom_provider() -> Provider:
 def build(settings: SmtpBasicSettings) -> Transport:
     """Build the transport; it logs in only if user name and password are both there."""
     from postroom_smtp.sender import SmtpSender  # noqa: PLC0415  ssl is loaded when mail is configured, not listed
-    from postroom_smtp_basic.login import log_in  # noqa: PLC0415
+    from postroom_smtp_basic.login import PasswordLogin  # noqa: PLC0415
 
     username, password = settings.username, settings.password
     if username and password:
         limit = microsoft.connections(settings.server)
-        return SmtpSender(settings, "smtp-basic", lambda session: log_in(session, username, password), limit)
+        return SmtpSender(settings, "smtp-basic", PasswordLogin(username, password), limit)
     return SmtpSender(settings, "smtp-basic")

@@ -12,8 +12,6 @@ import attrs
 
 from postroom_smtp.replies import clean
 
-_LONGEST_CHALLENGE = 200  # characters that are shown
-
 
 @attrs.define
 class XOAuth2:
@@ -23,7 +21,7 @@ class XOAuth2:
     token: str = attrs.field(repr=False)
     name: str = "XOAUTH2"
     error: str | None = None
-    """What the server's challenge said against the token."""
+    """What the server's challenge said against the token; it may quote the token."""
 
     def initial_response(self) -> None:
         """Return None: the token follows the server's challenge."""
@@ -32,7 +30,7 @@ class XOAuth2:
         """Give the token, or answer the error."""
         if not challenge.strip():
             return f"user={self.username}\x01auth=Bearer {self.token}\x01\x01".encode()
-        self.error = clean(challenge)[:_LONGEST_CHALLENGE]
+        self.error = clean(challenge)
         return b""
 
 
@@ -44,7 +42,7 @@ class OAuthBearer:
     token: str = attrs.field(repr=False)
     name: str = "OAUTHBEARER"
     error: str | None = None
-    """What the server's challenge said against the token."""
+    """What the server's challenge said against the token; it may quote the token."""
 
     def initial_response(self) -> None:
         """Return None: the token follows the server's challenge."""
@@ -54,5 +52,5 @@ class OAuthBearer:
         if not challenge.strip():
             user = self.username.replace("=", "=3D").replace(",", "=2C")
             return f"n,a={user},\x01auth=Bearer {self.token}\x01\x01".encode()
-        self.error = clean(challenge)[:_LONGEST_CHALLENGE]
+        self.error = clean(challenge)
         return b"\x01"

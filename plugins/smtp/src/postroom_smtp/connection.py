@@ -1,6 +1,5 @@
 """A socket with a deadline: bounded reads of lines, writes that cannot hang, TLS put on in place."""
 
-import contextlib
 import select
 import socket
 import ssl
@@ -132,8 +131,13 @@ class Connection:
         """
         if not self._lines and not self._rest and self._is_readable():
             self._sock.settimeout(0)
-            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+            try:
                 self._receive()
+            except (BlockingIOError, ssl.SSLWantReadError):
+                pass
+            except TimeoutError as error:
+                if error.errno is not None:  # the system's; eventlet's TLS says that there is nothing by one without
+                    raise
         return bool(self._lines or self._rest)
 
     def close(self) -> None:

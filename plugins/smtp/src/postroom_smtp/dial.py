@@ -7,6 +7,7 @@ from postroom import MailError
 from postroom_smtp import tls
 from postroom_smtp.connection import AddressInfo, Connection, Deadline, Timeouts, resolve
 from postroom_smtp.failures import Stage, from_exception
+from postroom_smtp.grouping import Grouping
 from postroom_smtp.replies import ProtocolError
 from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
@@ -33,6 +34,7 @@ class Dialler:
         self._timeouts = Timeouts.all(settings.timeout) if settings.timeout is not None else Timeouts()
         self._contexts: list[ssl.SSLContext] = []
         self._resume: ssl.SSLSession | None = None
+        self._grouping = Grouping.of(settings.pipelining)
 
     def open(self, deadline: Deadline) -> Session:
         """Open a session that is ready for a message.
@@ -61,16 +63,17 @@ class Dialler:
             found = resolve(settings.server, settings.port)
             yield stage, found
             stage = Stage.CONNECT
-            session = Session(self.peer, timeouts, Connection.open(found, timeouts.connect, deadline))
+            connection = Connection.open(found, timeouts.connect, deadline)
+            session = Session(self.peer, timeouts, connection, self._grouping)
             yield stage, session
             if context is not None and settings.mode == "implicit":
-                session.wrap(context, settings.server, self._resume)
+                session.wrap(context, settings.tls_name, self._resume)
                 yield session.stage, session
             session.greet()
             yield session.stage, session
             session.ehlo(settings.local_hostname)
             if context is not None and settings.mode == "starttls":
-                session.start_tls(context, settings.server, self._resume)
+                session.start_tls(context, settings.tls_name, self._resume)
                 yield session.stage, session
                 session.ehlo(settings.local_hostname)
             yield session.stage, session

@@ -19,6 +19,7 @@ from postroom import (
     Outcome,
 )
 from postroom_smtp import microsoft
+from postroom_smtp.grouping import PipeliningMode
 from postroom_smtp.replies import Reply
 from postroom_smtp.tls import TlsMode
 
@@ -59,6 +60,12 @@ _BEGINNING = (Stage.TLS, Stage.GREETING)
 _TLS_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # a lost connection, as it looks through TLS
 _NOT_LOGGED_IN = (530, 534, 535, 538)  # RFC 4954 section 6
 _UNKNOWN = "The message may have been accepted: look for {} before you send it again"
+_AGAIN = "Try again later"
+# Something on the way may offer what it does not understand, and then wait for ever.
+_ONE_BY_ONE = {
+    "full": "; if it happens to every message, set {pipelining}=commands",
+    "commands": "; if it happens to every message, set {pipelining}=off",
+}
 
 
 def from_reply(reply: Reply, stage: Stage, peer: str) -> MailSendError:
@@ -85,8 +92,25 @@ def from_reply(reply: Reply, stage: Stage, peer: str) -> MailSendError:
     )
 
 
-def from_exception(error: Exception, stage: Stage, peer: str, mode: TlsMode, message_id: str | None) -> MailSendError:
-    """Return the error for a connection that failed at `stage`. `message_id` is None where nothing is being sent."""
+def from_exception(
+    error: Exception,
+    stage: Stage,
+    peer: str,
+    mode: TlsMode,
+    message_id: str | None,
+    *,
+    group: PipeliningMode | None = None,
+) -> MailSendError:
+    """Return the error for a connection that failed.
+
+    Args:
+        error: What was raised.
+        stage: Where it failed.
+        peer: The server.
+        mode: How the connection is encrypted, or was to be.
+        message_id: Message that was being sent; None if there was none.
+        group: What the server has offered and was not seen to do yet, if that may be why it is silent.
+    """
     unknown = stage is Stage.FINAL
     kind: type[MailSendError] = MailConnectionError
     if isinstance(error, TimeoutError):
@@ -99,9 +123,12 @@ def from_exception(error: Exception, stage: Stage, peer: str, mode: TlsMode, mes
         said = f"{peer} failed at {_AWAITED[stage]}: {_words(error)}"
     if stage in _BEGINNING:  # what is wrong is often that the other side begins otherwise
         said += f" (tls={mode})"
+    remedy = _UNKNOWN.format(message_id) if unknown else None
+    if group is not None:
+        remedy = (remedy or _AGAIN) + _ONE_BY_ONE[group]
     return kind(
         said,
-        remedy=_UNKNOWN.format(message_id) if unknown else None,
+        remedy=remedy,
         stage=str(stage),
         transient=not unknown and not _permanent(error),
         outcome=Outcome.UNKNOWN if unknown else Outcome.NOT_SENT,

@@ -21,7 +21,10 @@ _LONGEST_RUN = 900  # a run without a space cannot be folded, and a line holds 9
 _Q_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!*+-/")  # RFC 2047 section 5 (3)
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PRINTABLE = re.compile(r"[ -~]*")
-_SIMPLE_FILENAME = re.compile(r"[A-Za-z0-9_.()+-]+(?: [A-Za-z0-9_.()+-]+)*")
+# Without what has to be escaped in quotes, or looks like more quotes: many readers take an escape as it stands, and the
+# standard library's removes quotes and < > twice.
+_QUOTABLE = re.compile(rf"[ !#-;=-\[\]-~]{{1,{_LONGEST_RUN}}}")
+_NAME = re.compile(r"; *name\*?[0-9]*\*?=", re.IGNORECASE)
 
 
 def text(name: str, value: str) -> str:
@@ -57,14 +60,29 @@ def addresses(name: str, mailboxes: Iterable[Address]) -> str:
 
 
 def disposition(kind: str, filename: str) -> str:
-    """Write Content-Disposition, with the file name as RFC 2231 has it where that is not simply ASCII."""
-    if _SIMPLE_FILENAME.fullmatch(filename) and len(filename) <= 60:
+    """Write Content-Disposition, with a file name that is simply ASCII in quotes, and any other as RFC 2231 has it.
+
+    There is no second name in ASCII beside the latter: some readers would take that one.
+    """
+    if _fits_quotes(filename):
         parameters = [f'filename="{filename}"']
     else:
         first, *others = (quote(chunk, safe="") for chunk in _chunks(filename, _percent_size, 50))
         parameters = [f"filename*0*=utf-8''{first}"] if others else [f"filename*=utf-8''{first}"]
         parameters += [f"filename*{number}*={chunk}" for number, chunk in enumerate(others, 1)]
     return "Content-Disposition: " + ";\r\n ".join([kind, *parameters]) + "\r\n"
+
+
+def content_type(kind: str, filename: str) -> str:
+    """Write the Content-Type of a file. A name that is not simply ASCII is there as well, as encoded words in quotes.
+
+    RFC 2047 section 5 (3) forbids them there, but QQ mail and older Outlook read no other name that is not ASCII:
+    https://github.com/nodemailer/nodemailer/issues/374, https://github.com/jstedfast/MailKit/issues/277.
+    """
+    if _fits_quotes(filename) or _NAME.search(kind):
+        return f"Content-Type: {kind}\r\n"
+    words = encoded_words(filename, _LINE - len(' name=""'))
+    return f'Content-Type: {kind};\r\n name="' + "\r\n ".join(words) + '"\r\n'
 
 
 def encoded_words(value: str, room: int) -> list[str]:
@@ -122,6 +140,10 @@ def _phrase(name: str, room: int) -> list[str]:
         if _PRINTABLE.fullmatch(name) and name == name.strip() and len(name) <= _LINE:
             return ['"' + re.sub(r'(["\\])', r"\\\1", name) + '"']
     return encoded_words(name, room)
+
+
+def _fits_quotes(filename: str) -> bool:
+    return _QUOTABLE.fullmatch(filename) is not None and "=?" not in filename
 
 
 def _has_long_run(value: str) -> bool:

@@ -1,12 +1,14 @@
 """One message and what has become of it so far, over one connection or a second."""
 
-from postroom import MailError, MailMessage, MailMessageError, MailSendError, Receipt
+from postroom import Leaving, MailError, MailMessage, MailMessageError, MailSendError, Receipt
 from postroom_smtp.content import Content
+from postroom_smtp.envelope import Envelope
 from postroom_smtp.failures import Stage, from_exception
 from postroom_smtp.mime import render
 from postroom_smtp.session import Session
 from postroom_smtp.tls import TlsMode
-from postroom_smtp.transaction import Envelope, Transaction
+from postroom_smtp.transaction import Transaction
+from postroom_smtp.upload import GroupError
 
 
 class Job:
@@ -16,7 +18,7 @@ class Job:
     breaks; then `broken` decides whether the message is offered again.
     """
 
-    def __init__(self, message: MailMessage, provider: str, mode: TlsMode) -> None:
+    def __init__(self, message: MailMessage, provider: str, mode: TlsMode, leaving: Leaving | None = None) -> None:
         if message.from_ is None:
             raise MailMessageError("the message has no sender: set from_")
         self.result: Receipt | MailError | None = None
@@ -24,6 +26,7 @@ class Job:
         self._message = message
         self._provider = provider
         self._mode = mode
+        self._leaving = leaving
         self._envelope = Envelope(message.from_.spec, message.recipients)
         self._content: Content | None = None
         self._session: Session | None = None
@@ -45,7 +48,7 @@ class Job:
             try:
                 if self._content is None:
                     self._content = render(self._message)
-                self._transaction = Transaction(session, self._envelope, self._content)
+                self._transaction = Transaction(session, self._envelope, self._content, self._leave)
             except MailMessageError as error:
                 self.result = error
                 return None
@@ -60,6 +63,9 @@ class Job:
                 transaction.begin(behind=behind)
             except MailError as error:
                 self._refused(error, session)
+            except GroupError:
+                self._withdraw()
+                raise
 
     def finish(self, follower: "Job | None" = None) -> None:
         """Do the rest, and keep the result. `follower` may begin with the end of this message."""
@@ -71,6 +77,9 @@ class Job:
         except MailError as error:
             self._refused(error, session)
             return
+        except GroupError:
+            self._withdraw()
+            raise
         self.attempts += 1
         self.result = Receipt(
             message_id=self._message.message_id,
@@ -83,11 +92,13 @@ class Job:
 
     def broken(self, error: Exception, session: Session) -> None:
         """Take note that the connection broke. Without a result then, the message is to be offered on a new one."""
-        if self._offer_again(session):
-            return
+        transaction = self._transaction
+        if transaction is None or self._offer_again(session):
+            return  # None: it is withdrawn
         if not isinstance(error, MailError):
-            stage = Stage.FINAL if self.left else session.stage
-            made = from_exception(error, stage, session.peer, self._mode, self._message.message_id)
+            stage = Stage.FINAL if transaction.left else session.stage
+            group = transaction.unproven_group if isinstance(error, TimeoutError) else None
+            made = from_exception(error, stage, session.peer, self._mode, self._message.message_id, group=group)
             made.__cause__ = error
             error = made
         self.result = error
@@ -97,6 +108,15 @@ class Job:
             self.broken(error, session)
         else:
             self.result = error
+
+    def _withdraw(self) -> None:
+        """Take note that the server has accepted nothing, and that the message is to be offered in another way."""
+        self.attempts += 1
+        self._transaction = None
+
+    def _leave(self) -> None:
+        if self._leaving is not None:
+            self._leaving(self._message)
 
     def _offer_again(self, session: Session) -> bool:
         """Return True if the server has not got the message, and a connection used before may be to blame."""

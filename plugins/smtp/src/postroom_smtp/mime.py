@@ -102,7 +102,7 @@ def _text(text: str, subtype: str) -> _Part:
 def _attachment(attachment: Attachment, boundary: str) -> _Part:
     kind, encoding, body = _encoded(attachment, boundary)
     lines = [
-        f"Content-Type: {kind}\r\n",
+        headers.content_type(kind, attachment.filename),
         f"Content-Transfer-Encoding: {encoding}\r\n",
         headers.disposition("inline" if attachment.inline else "attachment", attachment.filename),
         f"Content-ID: <{attachment.content_id}>\r\n" if attachment.content_id else "",
@@ -112,7 +112,7 @@ def _attachment(attachment: Attachment, boundary: str) -> _Part:
 
 def _encoded(attachment: Attachment, boundary: str) -> tuple[str, str, list[bytes]]:
     """Return the content type, the transfer encoding, and the content in that encoding."""
-    kind = attachment.content_type
+    kind = attachment.content_type_with_charset
     if kind.lower().startswith("message/"):
         # RFC 2046 section 5.2.1 forbids base64 here. What 7bit cannot hold travels as an ordinary file.
         data = re.sub(rb"\r\n|\r|\n", b"\r\n", attachment.content)

@@ -2,16 +2,27 @@
 
 import functools
 import re
-import socket
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LONGEST = 255  # octets, RFC 5321 section 4.5.3.1.2
+
+
+def is_domain(name: str) -> bool:
+    """Return True if `name` is a domain as EHLO takes it (RFC 5321 section 4.1.2): no empty label, no IPv4 address."""
+    return _DOMAIN.fullmatch(name) is not None and len(name) <= _LONGEST and not name.rpartition(".")[2].isdecimal()
 
 
 @functools.cache
 def own_name() -> str | None:
     """Return this host's name if it is a full one, looked up once; None if an address must stand for it."""
+    import socket  # noqa: PLC0415  the settings are listed without it
+
     name = socket.gethostname()
-    if "." not in name:
+    if "." not in name.strip("."):
         name = socket.getfqdn(name)
-    return name if "." in name and re.fullmatch(r"[A-Za-z0-9.-]+", name) else None
+    name = name.removesuffix(".")
+    return name if "." in name and is_domain(name) else None
 
 
 def literal(address: str) -> str:

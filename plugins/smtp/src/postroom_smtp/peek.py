@@ -73,7 +73,7 @@ def _in_tls(host: str, port: int) -> bytes | None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     # Not `wrap_socket`: Python 3.11 loses the socket when the connection breaks before its first octet.
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    within = context.wrap_bio(incoming, outgoing, server_hostname=host)
+    within = context.wrap_bio(incoming, outgoing, server_hostname=host.removesuffix("."))
     try:
         with socket.create_connection((host, port), _WAIT) as sock:
             _through(sock, incoming, outgoing, within.do_handshake)

@@ -5,9 +5,10 @@ from collections.abc import Generator, Iterator
 from postroom import Address, MailConnectionError, MailSendError, MailTimeoutError, Step
 from postroom_smtp.connection import Deadline, Timeouts
 from postroom_smtp.dial import Dialler, Found
+from postroom_smtp.envelope import at_fault
 from postroom_smtp.failures import Stage, from_exception, from_reply
 from postroom_smtp.peek import peek
-from postroom_smtp.replies import ProtocolError
+from postroom_smtp.replies import ProtocolError, Reply
 from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
 
@@ -71,7 +72,8 @@ def _step(stage: Stage, found: Found, settings: SmtpSettings) -> Step:
     if stage is Stage.GREETING and found.greeting is not None:
         return Step(stage, str(found.greeting), {"reply": str(found.greeting)})
     if stage is Stage.AUTH:
-        return Step(stage, f"logged in as {settings.username}", {"username": settings.username})
+        warning = "; ".join(found.doubts) or None
+        return Step(stage, f"logged in as {settings.username}", {"username": settings.username}, warning)
     offer = found.extensions
     size = int(offer["SIZE"]) if offer.get("SIZE", "").isdecimal() and len(offer["SIZE"]) < 20 else None
     limit = f"; messages up to {size / 1_048_576:.0f} MiB" if size else ""
@@ -81,9 +83,12 @@ def _step(stage: Stage, found: Found, settings: SmtpSettings) -> Step:
 def _ask(session: Session, settings: SmtpSettings, sender: Address | None, recipient: Address | None) -> Iterator[Step]:
     try:
         if sender is not None and sender.spec.isascii():
-            yield _told(session, Stage.MAIL, f"MAIL FROM:<{sender.spec}>", f"mail from {sender.spec} is accepted")
+            reply = session.command(Stage.MAIL, f"MAIL FROM:<{sender.spec}>")
+            yield _told(reply, Stage.MAIL, session, f"mail from {sender.spec} is accepted")
             if recipient is not None and recipient.spec.isascii():
-                yield _told(session, Stage.RCPT, f"RCPT TO:<{recipient.spec}>", f"mail to {recipient.spec} is accepted")
+                reply = session.command(Stage.RCPT, f"RCPT TO:<{recipient.spec}>")
+                stage = Stage.RCPT if reply.positive else at_fault(reply, sender.spec, recipient.spec)
+                yield _told(reply, stage, session, f"mail to {recipient.spec} is accepted")
             session.command(Stage.RCPT, "RSET")
     except MailSendError:
         raise  # MailTimeoutError is an OSError
@@ -91,8 +96,7 @@ def _ask(session: Session, settings: SmtpSettings, sender: Address | None, recip
         raise from_exception(error, session.stage, session.peer, settings.mode, None) from error
 
 
-def _told(session: Session, stage: Stage, command: str, said: str) -> Step:
-    reply = session.command(stage, command)
+def _told(reply: Reply, stage: Stage, session: Session, said: str) -> Step:
     if not reply.positive:
         raise from_reply(reply, stage, session.peer)
     return Step(stage, said, {"reply": str(reply)})

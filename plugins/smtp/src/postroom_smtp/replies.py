@@ -18,12 +18,19 @@ class ProtocolError(Exception):
     """The server said something that is not SMTP, or said it at the wrong time."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Reply:
-    """One reply: its code and the text of each line, unprintable characters replaced."""
+    """One reply: its code and the text of each line.
+
+    What is decided goes by `lines`, which are what the server said. What people see, `text` and `str`, is without the
+    secrets that a server may quote.
+    """
 
     code: int
     lines: tuple[str, ...]
+    """The text of each line as it came, unprintable characters replaced."""
+    hidden: Collection[str] = attrs.field(default=(), eq=False)
+    """Secrets, as `clean` leaves them."""
 
     @property
     def enhanced_code(self) -> str | None:
@@ -33,8 +40,9 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The words on one line, without enhanced codes, at most 200 characters."""
+        """The words on one line, without enhanced codes and secrets, at most 200 characters."""
         words = " ".join(_ENHANCED.sub("", line, count=1).strip() for line in self.lines).strip()
+        words = conceal(words, self.hidden)
         return words if len(words) <= _TEXT_LIMIT else words[: _TEXT_LIMIT - 1] + "…"
 
     @property
@@ -51,6 +59,9 @@ class Reply:
         """Code, enhanced code and text, for people."""
         return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))
 
+    def __repr__(self) -> str:
+        return f"<Reply {self}>"
+
 
 def read_reply(connection: Connection, timeout: float, hidden: Collection[str] = ()) -> Reply:
     """Read one whole reply, however it is cut into segments.
@@ -58,7 +69,7 @@ def read_reply(connection: Connection, timeout: float, hidden: Collection[str] =
     Args:
         connection: Where to read.
         timeout: Seconds for the whole reply, so that a server that drips bytes does not hold us.
-        hidden: Secrets, as `clean` leaves them, that are neither in the reply nor in an error.
+        hidden: Secrets, as `clean` leaves them, that neither the reply nor an error shows.
 
     Raises:
         ProtocolError: It is not a reply, its lines disagree, or it does not end.
@@ -74,9 +85,9 @@ def read_reply(connection: Connection, timeout: float, hidden: Collection[str] =
         if found is None or code not in (None, found[1]):
             raise ProtocolError(_describe(line, hidden))
         code = found[1]
-        lines.append(_conceal(clean(found[3]), hidden))
+        lines.append(clean(found[3]))
         if found[2] != b"-":
-            return Reply(int(code), tuple(lines))
+            return Reply(int(code), tuple(lines), hidden)
     raise ProtocolError(f"the reply has more than {_MOST_LINES} lines")
 
 
@@ -86,7 +97,7 @@ def clean(raw: bytes) -> str:
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _conceal(text: str, hidden: Collection[str]) -> str:
+def conceal(text: str, hidden: Collection[str]) -> str:
     """Return `text` without the secrets and without long pieces of them: servers quote, cut and wrap what they got."""
     for secret in hidden:
         size = min(len(secret), _SHORTEST_PIECE)
@@ -108,4 +119,4 @@ def _conceal(text: str, hidden: Collection[str]) -> str:
 def _describe(line: bytes, hidden: Collection[str]) -> str:
     if line.startswith((b"\x15\x03", b"\x16\x03")):  # a TLS alert or handshake record, RFC 8446 section 5.1
         return "the server speaks TLS where plain text is expected"
-    return f"not an SMTP reply: {_conceal(clean(line), hidden)[:60]!r}"
+    return f"not an SMTP reply: {conceal(clean(line), hidden)[:60]!r}"

@@ -1,8 +1,9 @@
 """The transport of every SMTP provider: a pool of sessions, one verdict for each message."""
 
+import logging
 from collections.abc import Iterable, Iterator
 
-from postroom import Address, MailError, MailMessage, MailTimeoutError, Receipt, Step
+from postroom import Address, Leaving, MailError, MailMessage, MailTimeoutError, Receipt, Step
 from postroom_smtp.connection import Deadline
 from postroom_smtp.dial import Dialler, Login
 from postroom_smtp.failures import Stage
@@ -13,6 +14,8 @@ from postroom_smtp.replies import ProtocolError
 from postroom_smtp.session import Session
 from postroom_smtp.settings import SmtpSettings
 from postroom_smtp.stream import Stream
+
+_log = logging.getLogger("postroom.smtp.sender")
 
 
 class SmtpSender:
@@ -37,19 +40,21 @@ class SmtpSender:
         self._dialler = Dialler(settings, login)
         self._peer = self._dialler.peer
         self._size = min(settings.pool_size, connections or settings.pool_size)
-        self._pool = Pool(self._dialler.open, self._size, settings.pool_idle, settings.pool_max_messages)
+        self._doubts: set[str] = set()
+        self._pool = Pool(self._open, self._size, settings.pool_idle, settings.pool_max_messages)
 
-    def deliver(self, message: MailMessage) -> Receipt:
+    def deliver(self, message: MailMessage, *, leaving: Leaving | None = None) -> Receipt:
         """Offer the message, over a connection of the pool.
 
         A kept connection may be dead without a sign of it. If it fails before the whole message has left, the message
-        is offered once more, over a new one.
+        is offered once more, over a new one. So it is where the server cannot do what it offers, commands in groups
+        or BDAT: it has accepted nothing then, and is asked for neither again.
 
         Raises:
             MailMessageError: The server's limits rule it out.
             MailSendError: With the stage that failed; `UNKNOWN` if the message had left.
         """
-        job = self._job(message)
+        job = self._job(message, leaving)
         deadline = Deadline(self._settings.deadline)
         while job.result is None:
             self._attempt(job, self._take(deadline, new=job.attempts > 0))
@@ -57,7 +62,9 @@ class SmtpSender:
             raise job.result
         return job.result
 
-    def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
+    def deliver_many(
+        self, messages: Iterable[MailMessage], *, leaving: Leaving | None = None
+    ) -> Iterator[Receipt | MailError]:
         """Offer messages over one connection, several at a time where the server allows it."""
         seconds = self._settings.deadline
         stream = Stream(
@@ -65,7 +72,7 @@ class SmtpSender:
             take=lambda new: self._take(Deadline(seconds), new=new),
             renew=lambda session: session.begin(Deadline(seconds)),
         )
-        return stream.run(map(self._job, messages))
+        return stream.run(self._job(message, leaving) for message in messages)
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""
@@ -91,8 +98,16 @@ class SmtpSender:
         """Close the connections that are not in use."""
         self._pool.close()
 
-    def _job(self, message: MailMessage) -> Job:
-        return Job(message, self._provider, self._settings.mode)
+    def _job(self, message: MailMessage, leaving: Leaving | None) -> Job:
+        return Job(message, self._provider, self._settings.mode, leaving)
+
+    def _open(self, deadline: Deadline) -> Session:
+        session = self._dialler.open(deadline)
+        for doubt in session.doubts:
+            if doubt not in self._doubts:  # each is said once
+                self._doubts.add(doubt)
+                _log.warning("mail: %s: %s: %s", self._provider, self._peer, doubt)
+        return session
 
     def _attempt(self, job: Job, session: Session) -> None:
         good = False

@@ -9,12 +9,14 @@ import time
 from postroom import MailConnectionError, Step
 from postroom_smtp import names
 from postroom_smtp.connection import Connection, Deadline, Timeouts
+from postroom_smtp.extensions import extensions
 from postroom_smtp.failures import Stage, from_reply
-from postroom_smtp.replies import ProtocolError, Reply, clean, read_reply
+from postroom_smtp.grouping import Grouping
+from postroom_smtp.replies import ProtocolError, Reply, clean, conceal, read_reply
 
 _log = logging.getLogger("postroom.smtp.session")
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
-_NO_EHLO = (500, 502, 504)  # RFC 5321 section 3.2: such a server may still know HELO
+_NO_MAIL = 521  # the host accepts no mail at all, RFC 7504; whatever else refuses EHLO may take HELO
 
 
 class Session:
@@ -23,9 +25,10 @@ class Session:
     `stage` says how far the last command has come, so that whoever catches an exception knows what failed.
     """
 
-    def __init__(self, peer: str, timeouts: Timeouts, connection: Connection) -> None:
+    def __init__(self, peer: str, timeouts: Timeouts, connection: Connection, grouping: Grouping | None = None) -> None:
         self.peer = peer
         self.timeouts = timeouts
+        self.grouping = grouping or Grouping()
         self.stage = Stage.GREETING
         self.greeting: Reply | None = None
         self.extensions: dict[str, str] = {}
@@ -40,7 +43,16 @@ class Session:
         """True if no further message may go over it: the server closes it (421), or it broke within a message."""
         self.used_at = time.monotonic()
         """When the last reply came, on the monotonic clock."""
+        self.pipelines = False
+        """True if commands may go before the replies to earlier ones are in (RFC 2920)."""
+        self.chunks = False
+        """True if a message may go by BDAT (RFC 3030), which then goes with its envelope."""
+        self.has_chunked = False
+        """True once the server has accepted a message by BDAT: until then, none is put behind another one."""
+        self.doubts: list[str] = []
+        """What whoever runs the server should change about it, one sentence each."""
         self._connection = connection
+        self._no_ehlo: Reply | None = None
         self._hidden: list[str] = []
 
     @property
@@ -63,16 +75,6 @@ class Session:
         """What a later session may resume."""
         return self._connection.tls_session
 
-    @property
-    def pipelines(self) -> bool:
-        """True if commands may go before the replies to earlier ones are in (RFC 2920)."""
-        return "PIPELINING" in self.extensions
-
-    @property
-    def chunks(self) -> bool:
-        """True if a message may go by BDAT (RFC 3030)."""
-        return "CHUNKING" in self.extensions
-
     def begin(self, deadline: Deadline) -> None:
         """Give the session to a send that must be over by `deadline`."""
         self._connection.deadline = deadline
@@ -91,20 +93,29 @@ class Session:
         """Say EHLO and keep what the server offers; what it offered before is forgotten.
 
         Raises:
-            MailSendError: The server refuses EHLO, and HELO where that may help.
+            MailSendError: The server refuses EHLO, and HELO as well (RFC 5321 section 4.1.4).
         """
         name = local_hostname or names.own_name() or names.literal(self._connection.local_address)
         self.extensions = {}
         reply = self.command(Stage.EHLO, f"EHLO {name}")
-        if reply.code in _NO_EHLO:
+        self._no_ehlo = None if reply.positive else reply
+        if reply.code // 100 == 5 and reply.code != _NO_MAIL:
             reply = self.command(Stage.EHLO, f"HELO {name}")
         if not reply.positive:
             raise from_reply(reply, Stage.EHLO, self.peer)
-        for line in reply.lines[1:]:
-            # Some old servers write "AUTH=LOGIN PLAIN".
-            keyword, _, parameters = line.replace("AUTH=", "AUTH ", 1).partition(" ")
-            known = self.extensions.get(keyword.upper(), "")
-            self.extensions[keyword.upper()] = f"{known} {parameters}".strip()
+        if self._no_ehlo is None:
+            self.extensions = extensions(reply)
+        self.pipelines = self.grouping.pipelining and "PIPELINING" in self.extensions
+        self.chunks = self.pipelines and self.grouping.chunking and "CHUNKING" in self.extensions
+
+    def require_ehlo(self) -> None:
+        """Make sure that what is not offered is missing for no other reason than that the server does not have it.
+
+        Raises:
+            MailSendError: The server has refused EHLO, to which alone it offers anything.
+        """
+        if self._no_ehlo is not None:
+            raise from_reply(self._no_ehlo, Stage.EHLO, self.peer)
 
     def start_tls(self, context: ssl.SSLContext, hostname: str, resume: ssl.SSLSession | None = None) -> None:
         """Switch to TLS, or fail: a session never goes on in plain text. What the server offered before is forgotten.
@@ -114,6 +125,7 @@ class Session:
             ProtocolError: Text came behind its 220, which somebody may have injected.
         """
         if "STARTTLS" not in self.extensions:
+            self.require_ehlo()
             raise MailConnectionError(
                 f"{self.peer} does not offer STARTTLS",
                 stage=str(Stage.STARTTLS),
@@ -136,6 +148,10 @@ class Session:
         """Never show `secret` in a reply again: some servers quote what they were sent."""
         if shown := clean(secret.encode()):
             self._hidden.append(shown)
+
+    def conceal(self, text: str) -> str:
+        """Return what the server has said without the secrets that it may quote."""
+        return conceal(text, self._hidden)
 
     def command(self, stage: Stage, line: str, *, shown: str | None = None) -> Reply:
         """Send one command and return its reply, whatever it says.
@@ -206,11 +222,7 @@ class Session:
         return reply
 
     def has_input(self) -> bool:
-        """Return True if a reply has come. Does not wait.
-
-        Raises:
-            ConnectionError: The server has closed the connection.
-        """
+        """Return True if a reply has come, without waiting; a `ConnectionError` says that the server has hung up."""
         return self._connection.has_input()
 
     def expect_silence(self) -> None:

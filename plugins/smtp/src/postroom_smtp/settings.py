@@ -9,6 +9,8 @@ import attrs
 
 from postroom import Capability, SenderSettings, setting
 from postroom_smtp import tls
+from postroom_smtp.grouping import PipeliningMode
+from postroom_smtp.names import is_domain
 from postroom_smtp.tls import TlsMode
 
 PREFIX = "SMTP_"
@@ -21,7 +23,7 @@ _HOST = re.compile(
     r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?"  # a name or an IPv4 address
     r"|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}(%[A-Za-z0-9_.-]+)?"  # an IPv6 address
 )
-_EHLO_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Za-z:.]+\]")  # RFC 5321 section 4.1.2
+_EHLO_LITERAL = re.compile(r"\[[0-9A-Za-z:.]+\]")  # RFC 5321 section 4.1.3
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +57,12 @@ class SmtpSettings(SenderSettings):
         default=8.0, metadata=setting("seconds to keep a connection for the next message; 0 keeps none")
     )
     pool_max_messages: int = attrs.field(default=100, metadata=setting("messages that go over one connection"))
+    pipelining: PipeliningMode = attrs.field(
+        default="full",
+        metadata=setting(
+            "what goes at once where the server offers it: commands and message, commands only, or one by one (off)"
+        ),
+    )
     auth_type: str | None = attrs.field(
         default=None,
         metadata=setting("chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic, oauth2 is smtp-oauth2"),
@@ -64,6 +72,11 @@ class SmtpSettings(SenderSettings):
     def mode(self) -> TlsMode:
         """How the connection is encrypted."""
         return self.tls_mode or tls.mode(self.use_tls, self.opportunistic_tls, self.port)
+
+    @property
+    def tls_name(self) -> str:
+        """The name that TLS is for: without the dot of a name that is absolute (RFC 6066 section 3)."""
+        return self.server.removesuffix(".")
 
     @property
     def auth(self) -> str | None:
@@ -101,7 +114,8 @@ class SmtpSettings(SenderSettings):
             yield "use_tls", "Opportunistic TLS requires TLS to be enabled"
         if self.ca_file is not None and not os.path.isfile(self.ca_file):  # noqa: PTH113  pathlib costs a start much
             yield "ca_file", "ca file does not exist here"
-        if self.local_hostname is not None and not _EHLO_NAME.fullmatch(self.local_hostname):
+        name = self.local_hostname
+        if name is not None and not (is_domain(name) or _EHLO_LITERAL.fullmatch(name)):
             yield "local_hostname", "local hostname must be a host name in ASCII or an address in [brackets]"
         if not 0 < self.deadline <= 86400:
             yield "deadline", "deadline must be more than 0 and at most 86400 seconds"

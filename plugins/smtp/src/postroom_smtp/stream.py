@@ -1,6 +1,6 @@
 """Many messages over one connection, with several on their way at a time where the server allows that.
 
-- CHUNKING and PIPELINING: up to ten messages are written before the first is answered;
+- CHUNKING and PIPELINING: once the first is accepted, up to ten messages are written before one is answered;
 - PIPELINING alone: each message is written together with the envelope of the next one;
 - neither: one after the other.
 
@@ -57,7 +57,8 @@ class Stream:
         """Take as many messages as may be on their way together."""
         depth, session = 1, self._session
         if session is not None and session.pipelines:
-            depth = _DEPTH if session.chunks else 2
+            # None goes behind the first one by BDAT: what cannot do it would take all of them for commands.
+            depth = 2 if not session.chunks else _DEPTH if session.has_chunked else 1
         while self._source is not None and len(self._window) < depth:
             job = next(self._source, None)
             if job is None:

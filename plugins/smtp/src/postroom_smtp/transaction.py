@@ -7,38 +7,31 @@
 Until the last octet of the message has left, nothing can have been accepted; after it, only the reply tells.
 """
 
-import contextlib
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import NoReturn
 
 import attrs
 
-from postroom import MailMessageError, MailRecipientsError, MailSendError, Refusal
-from postroom_smtp.content import Content, blocks
+from postroom import MailSendError, Refusal
+from postroom_smtp.content import Content
+from postroom_smtp.envelope import Envelope, refusals, refused_by_all
 from postroom_smtp.failures import Stage, from_reply
+from postroom_smtp.grouping import PipeliningMode
 from postroom_smtp.replies import ProtocolError, Reply
 from postroom_smtp.session import Session
+from postroom_smtp.upload import NO_BDAT, GroupError, Upload
 
-_LONGEST_SIZE = 20  # digits, RFC 1870 section 3
 # Octets of a message that is sent before its recipients are accepted. A larger one is not wasted on a refusal, and one
 # round trip is little beside it.
 _ONE_WRITE = 131_072
 # Seconds since the last reply. A connection that was dropped meanwhile might take the whole message and never answer.
 _HOT = 3.0
-_NOT_KNOWN = (500, 502, 504)  # a command
-
-
-@attrs.frozen
-class Envelope:
-    """Who a message is from and for, apart from what its headers say. Bare addresses."""
-
-    sender: str
-    recipients: tuple[str, ...]
-
-    @property
-    def needs_smtputf8(self) -> bool:
-        """True if an address has a non-ASCII local part (RFC 6531)."""
-        return not all(address.isascii() for address in (self.sender, *self.recipients))
+_OUT_OF_ORDER = 503
+# To MAIL or RCPT in a group: a command was not understood, or the one before it was lost.
+_OUT_OF_STEP = (500, 502, _OUT_OF_ORDER)
+_NO_GROUPS = re.compile(r"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -55,29 +48,42 @@ class Transaction:
     Both raise `OSError` and `ProtocolError` if the connection fails, and `MailSendError` if the server refuses.
     """
 
-    def __init__(self, session: Session, envelope: Envelope, content: Content) -> None:
-        """Prepare the commands. Nothing is written.
+    def __init__(self, session: Session, envelope: Envelope, content: Content, leaving: Callable[[], None]) -> None:
+        """Prepare the commands. Nothing is written. `leaving` is called just before the last octet of the message goes.
 
         Raises:
             MailMessageError: The server's limits rule the message out.
         """
         self.begun = False
         """True once the first group is written, by `begin` or at the end of the message before."""
-        self.left = False
-        """True from the moment when the last octet of the message has left."""
+        self.by_bdat = session.chunks
+        """True if the message goes by BDAT, else by DATA."""
         self._session = session
         self._envelope = envelope
         self._content = content
-        self._commands = [_mail(session, envelope, content)]
-        self._commands += [f"RCPT TO:<{address}>" for address in envelope.recipients]
+        self._upload = Upload(session, leaving, by_bdat=self.by_bdat)
+        self._commands = envelope.commands(session, content)
         self._reset = False
-        self._by_bdat = session.pipelines and session.chunks
+        self._out_of_step: Reply | None = None
+
+    @property
+    def left(self) -> bool:
+        """True from the moment when the last octet of the message has left."""
+        return self._upload.left
 
     @property
     def goes_in_one_write(self) -> bool:
         """True if envelope and message may go together, and the next message behind them."""
         hot = time.monotonic() - self._session.used_at < _HOT
-        return self._by_bdat and hot and self._content.size <= _ONE_WRITE
+        return self.by_bdat and hot and self._content.size <= _ONE_WRITE
+
+    @property
+    def unproven_group(self) -> PipeliningMode | None:
+        """What the connection has not shown yet to work, and the message needs: `full` is BDAT; None if all works."""
+        session = self._session
+        if session.stage in (Stage.BODY, Stage.FINAL):
+            return "full" if self.by_bdat and not session.has_chunked else None
+        return "commands" if session.pipelines and session.messages <= 1 else None
 
     def begin(self, *, behind: bool = False) -> None:
         """Write the first group of commands; where nothing may be grouped, that is none.
@@ -92,7 +98,7 @@ class Transaction:
             if not behind:
                 session.expect_silence()
             if self.goes_in_one_write:
-                self._write_message([session.encode(self._group()), *self._chunk()], alone=not behind)
+                self._upload.write([session.encode(self._group()), *self._chunk()], alone=not behind)
             else:
                 session.send(Stage.MAIL, self._group())
         self._count()
@@ -111,13 +117,14 @@ class Transaction:
         session = self._session
         session.needs_reset = True  # unless the message gets its final reply
         refused, refusal = self._envelope_replies()
+        self._upload.quiet = True
         if not self.left:
-            if not self._by_bdat:
+            if not self.by_bdat:
                 self._by_data(refusal, follower)
             elif refusal is not None:
                 raise refusal
             else:
-                self._write_message(self._chunk())
+                self._upload.write(self._chunk())
         try:
             reply = session.read(Stage.FINAL)
         except (OSError, ProtocolError):
@@ -125,14 +132,19 @@ class Transaction:
             if refusal is not None:
                 raise refusal from None  # nobody was to get it, whatever the reply would have been
             raise
-        if self._by_bdat and reply.code in _NOT_KNOWN:
+        if self.by_bdat and reply.code in NO_BDAT and (refusal is None or reply.code != _OUT_OF_ORDER):
             session.closing = True  # a server that knows no BDAT takes the message for commands
+            if refusal is None:
+                raise self._upload.without_bdat(reply)
         if refusal is not None:
+            if self._out_of_step is not None and reply.code >= 400:
+                self._pipelining_fails(self._out_of_step)
             raise refusal
         # The reply to RSET shows whether the server has swallowed a chunk that it refused.
-        session.needs_reset = self._by_bdat and not reply.positive
+        session.needs_reset = self.by_bdat and not reply.positive
         if not reply.positive:
             raise _refusal(reply, Stage.FINAL, session)
+        session.has_chunked = session.has_chunked or self.by_bdat
         return Accepted(reply, refused)
 
     def _count(self) -> None:
@@ -140,7 +152,7 @@ class Transaction:
         self._session.messages += 1
 
     def _group(self) -> list[str]:
-        data = [] if self._by_bdat else ["DATA"]
+        data = [] if self.by_bdat else ["DATA"]
         return [*(["RSET"] if self._reset else []), *self._commands, *data]
 
     def _chunk(self) -> list[bytes]:
@@ -154,18 +166,26 @@ class Transaction:
         mail, *recipients = self._commands
         reply = self._reply(Stage.MAIL, mail)
         refusal = None if reply.positive else from_reply(reply, Stage.MAIL, session.peer)
-        refused: dict[str, Refusal] = {}
+        self._note(reply)
+        refused: dict[str, Reply] = {}
         for address, command in zip(self._envelope.recipients, recipients, strict=True):
             if refusal is not None and not session.pipelines:
                 raise refusal
             reply = self._reply(Stage.RCPT, command)
+            if refusal is None:  # else 503 is what it must say
+                self._note(reply)
             if not reply.positive:
-                # RFC 5321 section 4.5.3.1.10: 552 here is an old way to say 452, too many recipients.
-                transient = reply.transient or (reply.code == 552 and reply.enhanced_code is None)
-                refused[address] = Refusal(reply.code, reply.enhanced_code, reply.text, transient)
+                refused[address] = reply
+        if self._out_of_step is not None and not self.left:
+            self._pipelining_fails(self._out_of_step)
         if refusal is None and len(refused) == len(recipients):
-            refusal = _nobody(refused, session)
-        return refused, refusal
+            refusal = refused_by_all(self._envelope, refused, session.peer)
+        return refusals(refused), refusal
+
+    def _note(self, reply: Reply) -> None:
+        """Remember a reply that says that the server did not read the group as it was written."""
+        if self._session.pipelines and self._out_of_step is None and _is_out_of_step(reply):
+            self._out_of_step = reply
 
     def _reply(self, stage: Stage, command: str) -> Reply:
         session = self._session
@@ -181,68 +201,23 @@ class Transaction:
             raise refusal
         reply = self._reply(Stage.DATA, "DATA")
         if reply.code != 354:
+            if session.pipelines and refusal is None and _is_out_of_step(reply):
+                self._pipelining_fails(reply)
             raise refusal or _refusal(reply, Stage.DATA, session)
         if refusal is not None:
             # It waits for a message although nobody gets one, and would take RSET for a line of it.
             session.write(b".\r\n")
             return
         end = b".\r\n" if follower is None else b".\r\n" + follower.follow()
-        self._write_message([*self._content.stuffed(), end], joined=follower is not None)
+        self._upload.write([*self._content.stuffed(), end], joined=follower is not None)
 
-    def _write_message(self, pieces: Iterable[bytes], *, alone: bool = True, joined: bool = False) -> None:
-        """Write a message in as few writes as its size allows.
-
-        `alone`: no earlier message waits for its replies. `joined`: the next envelope is behind it in the last piece.
-        """
-        session = self._session
-        session.stage = Stage.BODY
-        *first, last = blocks(pieces)
-        try:
-            for block in first:
-                session.write(block)
-            if not self._by_bdat and session.has_input():  # the server has nothing to say before the end
-                self._raise_verdict()
-                raise ProtocolError("a reply before the end of the message")
-            self.left = joined  # the write may fail behind the final dot
-            session.write(last)
-        except OSError:
-            # A server that refuses in the middle says why and hangs up; its words are worth more than ours.
-            if alone:
-                with contextlib.suppress(OSError, ProtocolError):
-                    self._raise_verdict()
-            raise
-        self.left = True
-
-    def _raise_verdict(self) -> None:
-        self._session.closing = True  # it is in the middle of a message
-        reply = self._session.read(Stage.BODY, min(1.0, self._session.timeouts.command))
-        if reply.code >= 400:
-            raise from_reply(reply, Stage.BODY, self._session.peer)
+    def _pipelining_fails(self, reply: Reply) -> NoReturn:
+        self._session.grouping.pipelining = False
+        raise GroupError(f"the server does not understand a group of commands: {reply}")
 
 
-def _mail(session: Session, envelope: Envelope, content: Content) -> str:
-    limit = session.extensions.get("SIZE", "")
-    command = f"MAIL FROM:<{envelope.sender}>"
-    if limit.isdecimal() and len(limit) <= _LONGEST_SIZE:
-        if 0 < int(limit) < content.size:
-            raise MailMessageError(f"the message has {content.size} octets, {session.peer} takes {limit} (SIZE)")
-        command += f" SIZE={content.size}"
-    if not content.is_ascii or envelope.needs_smtputf8:
-        # RFC 6531 section 3.6: headers with UTF-8 need both.
-        if not {"SMTPUTF8", "8BITMIME"} <= session.extensions.keys():
-            raise MailMessageError(f"{session.peer} takes no address with non-ASCII before the @ (no SMTPUTF8)")
-        command += " BODY=8BITMIME SMTPUTF8"
-    return command
-
-
-def _nobody(refused: dict[str, Refusal], session: Session) -> MailRecipientsError:
-    said = ", ".join(f"{address} ({refusal.code} {refusal.text})" for address, refusal in [*refused.items()][:3])
-    return MailRecipientsError(
-        f"{session.peer} refused every recipient: {said}",
-        refused=refused,
-        stage=str(Stage.RCPT),
-        transient=all(refusal.transient for refusal in refused.values()),
-    )
+def _is_out_of_step(reply: Reply) -> bool:
+    return reply.code in _OUT_OF_STEP or (reply.code >= 400 and _NO_GROUPS.search(reply.text) is not None)
 
 
 def _refusal(reply: Reply, stage: Stage, session: Session) -> Exception:

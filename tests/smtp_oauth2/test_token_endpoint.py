@@ -146,6 +146,15 @@ def test_a_service_that_wants_to_be_left_alone_for_years_is_asked_again(
     assert source.token().value == oauth.issued[-1]
 
 
+def test_an_answer_that_nobody_has_thought_of_leaves_nothing_open(
+    oauth: OAuthServer, smtp: SmtpServer, make: Make, failure: Failure
+) -> None:
+    """Whatever is raised while a token is asked for, no message has left."""
+    oauth.fail("token", Answer(200, {"token_type": "Bearer", "access_token": "a.b.c", "expires_in": [1]}))
+    assert failure(make()).outcome is Outcome.NOT_SENT
+    assert "AUTH" not in smtp.wait().verbs
+
+
 def test_a_managed_identity_that_is_refused_says_so(
     oauth: OAuthServer, make: Make, failure: Failure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

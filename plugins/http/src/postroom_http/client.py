@@ -9,7 +9,7 @@ import importlib.metadata
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -73,7 +73,13 @@ class HttpClient:
         return self._exchange("GET", path, stage=stage)
 
     def post(
-        self, path: str, payload: object, *, if_lost: failures.Lost, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        payload: object,
+        *,
+        if_lost: failures.Lost,
+        headers: Mapping[str, str] | None = None,
+        leaving: Callable[[], None] | None = None,
     ) -> Answer:
         """Send `payload` as JSON, once.
 
@@ -82,11 +88,12 @@ class HttpClient:
             payload: What `json.dumps` takes.
             if_lost: What it means when the request has left and no answer comes.
             headers: Further headers.
+            leaving: Called just before the last octet leaves, as a transport's `leaving` wants it.
 
         Raises:
             MailSendError: No answer came. `NOT_SENT` as long as a part of the request was still here, else `UNKNOWN`.
         """
-        body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline)
+        body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline, leaving)
         return self._exchange("POST", path, {"Content-Type": "application/json", **(headers or {})}, body, if_lost)
 
     def probe(self) -> Iterator[Step]:
@@ -198,10 +205,11 @@ class _Body:
     Until then no server can have taken the request: it waits for as many octets as Content-Length says.
     """
 
-    def __init__(self, data: bytes, until: float) -> None:
+    def __init__(self, data: bytes, until: float, leaving: Callable[[], None] | None) -> None:
         self.left = False
         self._data = data
         self._until = until
+        self._leaving = leaving
 
     def __len__(self) -> int:
         return len(self._data)
@@ -210,6 +218,8 @@ class _Body:
         for start in range(0, len(self._data), _BLOCK):
             if time.monotonic() > self._until:
                 raise TimeoutError
+            if self._leaving is not None and start + _BLOCK >= len(self._data):
+                self._leaving()
             yield self._data[start : start + _BLOCK]
         self.left = True  # whoever asks for more has handed over the last block
 

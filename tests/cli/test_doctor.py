@@ -268,6 +268,57 @@ def test_the_setting_that_chose_a_provider_is_no_stranger(
     assert "SMTP_AUTH_TYP is none of the settings of smtp-pigeon: did you mean SMTP_AUTH_TYPE?" in run("doctor").stdout
 
 
+def test_a_sender_that_no_mail_can_come_from_is_a_failed_step(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of an outside provider, with its rule and page; the way is not even begun."""
+    limits = """RULES, limits=[
+        Limit(
+            "short names", lambda message: message.from_.name if len(message.from_.name) > 9 else None,
+            source="https://pigeons.example/names",
+        ),
+    ])"""
+    source = PIGEON.replace("import MailAuthError", "import Limit, MailAuthError").replace("RULES)\n", f"{limits}\n")
+    write_distribution(site, "acme-pigeon", {"pigeon": "pigeon_plugin"}, modules={"pigeon_plugin": source})
+    monkeypatch.setenv("MAIL_TYPE", "pigeon")
+    monkeypatch.setenv("PIGEON_LOFT", "roof")
+    monkeypatch.setenv("MAIL_DEFAULT_SEND_FROM", "Ada Countess of Lovelace <ada@example.com>")
+    said = "Every message of the default sender is refused: the provider takes short names"
+    result = run("doctor")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert lines[0] == f"failed      sender: {said}"
+    (step,) = [line for line in lines if " s, " in line]
+    assert step.startswith("sender ")
+    assert "failed: every message from Ada Countess of Lovelace <ada@example.com> is refused: " in step
+    assert lines[-2:] == [
+        "see         https://pigeons.example/names",
+        "remedy      Change MAIL_DEFAULT_SEND_FROM",
+    ]
+    monkeypatch.setenv("MAIL_DEFAULT_SEND_FROM", "Ada <ada@example.com>")
+    assert run("doctor").exit_code == 0
+
+
+def test_a_proxy_that_cannot_be_used_is_a_failed_step(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable and the package are named; the password is not shown, and the CAs are not blamed."""
+    monkeypatch.setitem(sys.modules, "socks", None)  # as if PySocks were not installed
+    for name in ("HTTPS_PROXY", "https_proxy", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", "socks5://user:swordfish@127.0.0.1:1080")
+    monkeypatch.setenv("MAIL_TYPE", "resend")
+    monkeypatch.setenv("RESEND_API_KEY", "re_123")
+    result = run("doctor")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert lines[0] == (
+        "failed      proxy: The proxy that the environment names speaks SOCKS, and the package for that is missing"
+    )
+    assert lines[-1].startswith('remedy      Run pip install "requests[socks]", or set ALL_PROXY to')
+    assert "warning     ALL_PROXY: it speaks SOCKS, and PySocks is not installed" in result.stdout
+    assert "swordfish" not in result.output
+    assert "CA_FILE and" not in result.stdout
+
+
 def test_a_provider_without_steps_is_checked_as_a_whole(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third party's settings are shown and its secret is masked, with no table of names anywhere."""
     write_pigeon(site, version="2.3")

@@ -464,6 +464,8 @@ def test_a_limit_sees_the_default_sender(registry: ProviderRegistry) -> None:
         seen.append(str(message.from_))
 
     sender = sender_of(Pigeon(), registry, frozenset(), Limit("any", breach, source="-"), default_from="d@example.com")
+    assert set(seen) == {"d@example.com"}  # asked about it when the sender is made
+    seen.clear()
     sender.send(MailMessage("grace@example.com", "Hello", "x"))
     sender.send(MailMessage("grace@example.com", "Hello", "x", "own@example.com"))
     assert seen == ["d@example.com", "own@example.com"]

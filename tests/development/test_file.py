@@ -152,7 +152,7 @@ def test_a_folder_is_required() -> None:
     """Without a folder, or with an impossible name, there is no sender."""
     with pytest.raises(MailSettingsError, match=r"dir is required: set dir \(MAIL_FILE_DIR\)"):
         MailSenderFactory.create_from_dify_config(None, environ={"MAIL_TYPE": "file"})
-    with pytest.raises(MailSettingsError, match="dir must not contain NUL"):
+    with pytest.raises(MailSettingsError, match="dir must hold no control characters"):
         sender(Path("a\0b"))
 
 

@@ -111,12 +111,16 @@ def _build(mail_type: str, provider: Provider, config: Mapping[str, object], reg
         if not isinstance(built, MailSender):
             raise MailConfigError(f"mail type {provider.name}: build returned {type(built).__name__}, not a Transport")
         built = PlainTransport(built, provider.name)
+    made = Delivery(built, provider, registry, loaded.default_from)
+    refusal = made.sender_refusal()
+    if refusal is not None:
+        doubts.append((provider.variables["default_from"], refusal.reason))
     _log.info("mail: %s", _line(mail_type, provider, summary, loaded.default_from, registry))
     if (slip := slips.doubt(mail_type)) is not None:
         doubts.insert(0, ("MAIL_TYPE", slip))
     for variable, doubt in doubts:
         _log.warning("mail: %s: %s: %s", provider.name, variable, doubt)
-    return Delivery(built, provider, registry, loaded.default_from)
+    return made
 
 
 def _line(

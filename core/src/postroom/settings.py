@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from postroom import slips
+from postroom import slips, texts
 from postroom.address import Address
 from postroom.conversion import Reader, reader_for
 from postroom.errors import MailMessageError, MailSettingsError, SettingProblem
@@ -49,7 +49,8 @@ class SenderSettings:
     """What every provider can be told. Derive from it, and add fields.
 
     Raises:
-        MailSettingsError: The fields contradict each other; see `check`.
+        MailSettingsError: The fields contradict each other (see `check`), or a text holds control characters: none are
+            allowed in a `str`, and in a `Secret` none but tabs and line ends.
     """
 
     default_from: str | None = attrs.field(
@@ -63,7 +64,10 @@ class SenderSettings:
     )
 
     def __attrs_post_init__(self) -> None:
-        problems = [SettingProblem(field, None, reason) for field, reason in self.check()]
+        unusable = dict(texts.problems(self))
+        unusable.pop("default_from", None)  # whatever is wrong with it is a doubt, see there
+        found = [*unusable.items(), *((field, reason) for field, reason in self.check() if field not in unusable)]
+        problems = [SettingProblem(field, None, reason) for field, reason in found]
         if problems:
             raise MailSettingsError(type(self).__name__, problems)
 

@@ -85,7 +85,7 @@ def test_a_sender_that_no_mail_can_come_from_is_a_warning(caplog: pytest.LogCapt
     """It has the variable, the rule, what breaks it, and who says so; the sender is made all the same."""
     with caplog.at_level(logging.WARNING, "postroom"):
         sender = made(by_name)
-    assert [record.getMessage() for record in caplog.records] == [f"pigeon: MAIL_DEFAULT_SEND_FROM: {SAID}"]
+    assert [record.getMessage() for record in caplog.records] == [f"mail: pigeon: MAIL_DEFAULT_SEND_FROM: {SAID}"]
     assert sender.deliver(MailMessage("grace@example.com", "Hello", "x", "ada@example.com")).accepted
 
 

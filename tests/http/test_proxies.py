@@ -341,7 +341,7 @@ def test_what_is_wrong_is_said_at_boot(
     monkeypatch.setenv("ALL_PROXY", f"socks5://user:{PASSWORD}@127.0.0.1:1080")
     (said,) = made(caplog)
     assert said == (
-        "test: ALL_PROXY: it speaks SOCKS, and PySocks is not installed, so nothing can be sent by this proxy: "
+        "mail: test: ALL_PROXY: it speaks SOCKS, and PySocks is not installed, so nothing can be sent by this proxy: "
         'run pip install "requests[socks]", or set ALL_PROXY to a proxy that speaks HTTP'
     )
     monkeypatch.setenv("NO_PROXY", "example.com")
@@ -351,7 +351,9 @@ def test_what_is_wrong_is_said_at_boot(
     assert made(caplog) == []
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@")
     (said,) = made(caplog)
-    assert said.startswith("test: HTTPS_PROXY: it has no address of the form http://host:port, so nothing can be sent")
+    assert said.startswith(
+        "mail: test: HTTPS_PROXY: it has no address of the form http://host:port, so nothing can be sent"
+    )
     assert PASSWORD not in said
 
 

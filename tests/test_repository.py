@@ -79,6 +79,21 @@ def test_a_module_is_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= LONGEST_MODULE
 
 
+def warnings_of(path: Path) -> Iterator[tuple[int, object]]:
+    """Yield the line and the text of each WARNING or ERROR that a module logs."""
+    levels = {f"_log.{level}" for level in ("warning", "error", "exception", "critical")}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in levels:
+            yield node.lineno, getattr(node.args[0], "value", None)
+
+
+def test_a_warning_begins_like_the_line_at_info() -> None:
+    """So `grep mail:` in the log of an application finds what was made and what is wrong with it."""
+    found = [(f"{named(path)}:{line}", text) for path in MODULES for line, text in warnings_of(path)]
+    assert len(found) > 5
+    assert [each for each in found if not str(each[1]).startswith("mail: ")] == []
+
+
 # The words are put together here, so that this file does not hold what it forbids.
 PLACES = ["/ho" + "me/", "/Us" + "ers/", r"\Us" + "ers" + "\\", "/ro" + "ot/", "/wo" + "rk/", "/va" + "r/folders/"]
 HOSTS = ["pypi" + ".org", "python" + "hosted.org", "jfrog" + ".io", "artifact" + "ory", "/si" + "mple/"]
@@ -150,11 +165,35 @@ def test_a_plugin_imports_what_is_public(path: Path) -> None:
 def test_plugins_do_not_import_each_other(path: Path) -> None:
     """A plugin imports no other plugin but what it builds on: SMTP, HTTP, and for tests the provider in memory."""
     own = path.relative_to(ROOT).parts[3]
-    bases = {"postroom_smtp": "postroom_smtp", "postroom_testing": "postroom_memory"}
-    base = next((base for prefix, base in bases.items() if own.startswith(prefix)), "postroom_http")
-    allowed = {own, base}
+    bases = {
+        "postroom_smtp_oauth2": {"postroom_smtp", "postroom_http"},  # its tokens come by HTTP
+        "postroom_smtp": {"postroom_smtp"},
+        "postroom_testing": {"postroom_memory"},
+    }
+    allowed = {own, *next((base for prefix, base in bases.items() if own.startswith(prefix)), {"postroom_http"})}
     used = {module.partition(".")[0] for module, _ in imports(path)}
     assert {each for each in used if each.startswith("postroom_")} <= allowed
+
+
+# All of an enumeration, as a value: what a newer core adds to it would be in it, too.
+WHOLE = re.compile(r"(?:=\s*|\*|\bin |\b(?:frozenset|set|list|tuple|sorted)\()Capability\b(?!\.)")
+LISTING = ROOT / "docs" / "hooks.py"  # the page has a row for each capability that there is
+
+
+@pytest.mark.parametrize(
+    "said", ["capabilities=Capability,", "frozenset(Capability)", "[*Capability]", "for each in Capability if each"]
+)
+def test_all_capabilities_at_once_are_recognised(said: str) -> None:
+    """The check below finds each way to write them, and none that names one."""
+    assert WHOLE.search(said)
+    assert not WHOLE.search(said.replace("Capability", "Capability.TAGS"))
+
+
+def test_no_provider_declares_what_it_has_not_heard_of() -> None:
+    """A provider names each capability: all that there are would be more under a newer core, and be dropped."""
+    texts = [path for path in FILES if path.suffix in {".py", ".md", ".tmpl"} and path not in {*TESTS, LISTING}]
+    assert any(WHOLE.search(path.read_text("utf-8")) for path in [LISTING])
+    assert [named(path) for path in texts if WHOLE.search(path.read_text("utf-8"))] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=named)

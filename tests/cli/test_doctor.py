@@ -123,6 +123,22 @@ def test_a_mail_is_sent_if_an_address_is_given(run: Run, secure: RealServer) -> 
     assert report["remedy"] is None
 
 
+def test_quotes_around_a_password_are_the_remedy(run: Run, secure: RealServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server refuses the login, and what is wrong with the password is said beside it, without the password."""
+    monkeypatch.setenv("SMTP_PASSWORD", "'swordfish'")
+    monkeypatch.setenv("SMTP_USERNAME", "grace ")
+    result = run("doctor", "--json")
+    report = json.loads(result.stdout)
+    assert (report["failed"], report["error"]["class"]) == ("auth", "MailAuthError")
+    assert [(warning["text"].partition(",")[0], warning["remedy"]) for warning in report["warnings"]] == [
+        ("SMTP_USERNAME: it ends with a blank: write it without the blank", "Write SMTP_USERNAME without the blank"),
+        ("SMTP_PASSWORD: it is in quotes", "Write SMTP_PASSWORD without quotes"),
+    ]
+    assert report["remedy"] == "Write SMTP_PASSWORD without quotes"
+    assert "swordfish" not in result.output
+    assert secure.messages == []
+
+
 def test_the_file_stands_behind_the_environment(
     run: Run, secure: RealServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +246,77 @@ def test_a_provider_that_nobody_has_heard_of_is_explained(
     sent = run("send", "--to", "grace@example.com", "--subject", "Hello", "--text", "Hello")
     assert sent.stderr == "error: pigeon: it did not take off. Write less, or set PIGEON_GRAINS higher\n"
     assert "The pigeon does not know the way" in run("explain", "lost").stdout
+
+
+def test_the_setting_that_chose_a_provider_is_no_stranger(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member of the family `smtp` by somebody else need not know `auth_type`, and a rule may name it all the same."""
+    source = PIGEON.replace('Provider("pigeon"', 'Provider("smtp-pigeon"').replace(
+        "rules=RULES", 'rules=RULES, env_prefix="SMTP_"'
+    )
+    source = source.replace("Teach it the way to {loft}", "Set {auth_type} to another bird")
+    write_distribution(site, "acme-pigeon", {"smtp-pigeon": "pigeon_plugin"}, modules={"pigeon_plugin": source})
+    variables = {"MAIL_TYPE": "smtp", "SMTP_AUTH_TYPE": "pigeon", "SMTP_LOFT": "roof"}
+    for name, value in {**variables, "MAIL_DEFAULT_SEND_FROM": "ada@example.com"}.items():
+        monkeypatch.setenv(name, value)
+    report = json.loads(run("doctor", "--json").stdout)
+    assert (report["provider"], report["ok"], report["warnings"]) == ("smtp-pigeon", True, [])
+    monkeypatch.setenv("SMTP_LOFT", "nowhere")
+    assert run("doctor").stdout.splitlines()[-1] == "remedy      Set SMTP_AUTH_TYPE to another bird"
+    monkeypatch.setenv("SMTP_AUTH_TYP", "pigeon")
+    assert "SMTP_AUTH_TYP is none of the settings of smtp-pigeon: did you mean SMTP_AUTH_TYPE?" in run("doctor").stdout
+
+
+def test_a_sender_that_no_mail_can_come_from_is_a_failed_step(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of an outside provider, with its rule and page; the way is not even begun."""
+    limits = """RULES, limits=[
+        Limit(
+            "short names", lambda message: message.from_.name if len(message.from_.name) > 9 else None,
+            source="https://pigeons.example/names",
+        ),
+    ])"""
+    source = PIGEON.replace("import MailAuthError", "import Limit, MailAuthError").replace("RULES)\n", f"{limits}\n")
+    write_distribution(site, "acme-pigeon", {"pigeon": "pigeon_plugin"}, modules={"pigeon_plugin": source})
+    monkeypatch.setenv("MAIL_TYPE", "pigeon")
+    monkeypatch.setenv("PIGEON_LOFT", "roof")
+    monkeypatch.setenv("MAIL_DEFAULT_SEND_FROM", "Ada Countess of Lovelace <ada@example.com>")
+    said = "Every message of the default sender is refused: the provider takes short names"
+    result = run("doctor")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert lines[0] == f"failed      sender: {said}"
+    (step,) = [line for line in lines if " s, " in line]
+    assert step.startswith("sender ")
+    assert "failed: every message from Ada Countess of Lovelace <ada@example.com> is refused: " in step
+    assert lines[-2:] == [
+        "see         https://pigeons.example/names",
+        "remedy      Change MAIL_DEFAULT_SEND_FROM",
+    ]
+    monkeypatch.setenv("MAIL_DEFAULT_SEND_FROM", "Ada <ada@example.com>")
+    assert run("doctor").exit_code == 0
+
+
+def test_a_proxy_that_cannot_be_used_is_a_failed_step(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable and the package are named; the password is not shown, and the CAs are not blamed."""
+    monkeypatch.setitem(sys.modules, "socks", None)  # as if PySocks were not installed
+    for name in ("HTTPS_PROXY", "https_proxy", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", "socks5://user:swordfish@127.0.0.1:1080")
+    monkeypatch.setenv("MAIL_TYPE", "resend")
+    monkeypatch.setenv("RESEND_API_KEY", "re_123")
+    result = run("doctor")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert lines[0] == (
+        "failed      proxy: The proxy that the environment names speaks SOCKS, and the package for that is missing"
+    )
+    assert lines[-1].startswith('remedy      Run pip install "requests[socks]", or set ALL_PROXY to')
+    assert "warning     ALL_PROXY: it speaks SOCKS, and PySocks is not installed" in result.stdout
+    assert "swordfish" not in result.output
+    assert "CA_FILE and" not in result.stdout
 
 
 def test_a_provider_without_steps_is_checked_as_a_whole(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

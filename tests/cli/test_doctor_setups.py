@@ -120,7 +120,27 @@ CONFIGURATION = [
     ),
     Setup(
         "a key in quotes", lambda _: {"MAIL_TYPE": "sendgrid", "SENDGRID_API_KEY": '"SG.abcdefghijklmnop.qrstuvwxyz"'},
-        "without blanks, quotes", "Correct SENDGRID_API_KEY", 2,
+        "it is in quotes", "Write SENDGRID_API_KEY without quotes", 2,
+    ),
+    Setup(
+        "a switch in quotes", lambda bench: smtp(bench, SMTP_USE_TLS='"true"'),
+        "it is in quotes, which docker --env-file keeps", "Write SMTP_USE_TLS without quotes", 2,
+    ),
+    Setup(
+        "a server in quotes", lambda bench: smtp(bench, SMTP_SERVER="'smtp.example.com'"),
+        "it is in quotes", "Write SMTP_SERVER without quotes", 2,
+    ),
+    Setup(
+        "a port with a comment", lambda bench: smtp(bench, SMTP_PORT="587 # submission"),
+        "a comment follows it", "Write SMTP_PORT without the comment", 2,
+    ),
+    Setup(
+        "a type in quotes", lambda bench: smtp(bench, MAIL_TYPE='"smtp"'),
+        "Unsupported mail type", "Write MAIL_TYPE without quotes", 2,
+    ),
+    Setup(
+        "a kind of login in quotes", lambda bench: smtp(bench, SMTP_AUTH_TYPE='"oauth2"'),
+        "Unsupported mail type", "Write SMTP_AUTH_TYPE without quotes", 2,
     ),
     Setup(
         "an API by http", lambda bench: bench.resend() | {"RESEND_API_URL": "http://api.resend.com"},
@@ -277,13 +297,27 @@ DIALOGUE = [
         refused("AUTH", "535 Login Fail. Please enter your authorization code to login. More information in http://x"),
         "QQ wants an authorization code", "Make an authorization code",
     ),
+    Setup(
+        "QQ in GBK",
+        lambda bench: bench.scripted({"AUTH": "535 Error: \u6388\u6743\u7801 http://service.mail.qq.com/x\r\n".encode("gbk")}),
+        "QQ wants an authorization code", "Make an authorization code",
+    ),
+    Setup(
+        "QQ or Exmail without SMTP",
+        refused("AUTH", "535 Login fail. Account is abnormal, service is not open, password is incorrect"),
+        "SMTP is not switched on for the mailbox", "Switch SMTP on",
+    ),
+    Setup(
+        "Alibaba with the account's password", refused("AUTH", "526 Authentication failure[0]"),
+        "Alibaba Mail does not take the login", "log in with the password that was made for them",
+    ),
     Setup(  # dify 10466
         "QQ with another sender", refused("MAIL", "501 mail from address must be same as authorization user."),
         "QQ sends for the account that logs in only", "Set MAIL_DEFAULT_SEND_FROM to the address that logs in",
     ),
     Setup(  # dify 20107
         "163 with another sender", refused("MAIL", "553 Mail from must equal authorized user"),
-        "163.com sends for the account that logs in only", "Set MAIL_DEFAULT_SEND_FROM to the address that logs in",
+        "The server sends for the account that logs in only", "Set MAIL_DEFAULT_SEND_FROM to the address that logs in",
     ),
     Setup(
         "Gmail with the account's password",
@@ -339,8 +373,8 @@ MICROSOFT = [
         lambda bench: bench.exchange({}, SMTP_OAUTH2_AUTHORITY=f"https://localhost:{bench.closed()}"),
         "cannot reach the identity service", "Check SMTP_OAUTH2_AUTHORITY",
     ),
-    Setup("a token without the role", without_role, "Exchange does not take the token", "lacks the role SMTP.Send"),
-    Setup("a token for something else", for_graph, "Exchange does not take the token", "New-ServicePrincipal"),
+    Setup("a token without the role", without_role, "The server does not take the token", "lacks the role SMTP.Send"),
+    Setup("a token for something else", for_graph, "The server does not take the token", "New-ServicePrincipal"),
     Setup(
         "SMTP AUTH is off for the tenant",
         lambda bench: bench.exchange(

@@ -216,7 +216,7 @@ def test_a_bad_default_sender_is_said_early_and_refused_late(
     sender = sender_of(pigeon, registry, default_from=default)
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "postroom.factory")
-    assert record.getMessage().startswith("pigeon: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: ")
+    assert record.getMessage().startswith("mail: pigeon: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: ")
     assert record.getMessage().endswith(advice)
     sender.send(message)
     assert len(pigeon.sent) == 1
@@ -464,6 +464,8 @@ def test_a_limit_sees_the_default_sender(registry: ProviderRegistry) -> None:
         seen.append(str(message.from_))
 
     sender = sender_of(Pigeon(), registry, frozenset(), Limit("any", breach, source="-"), default_from="d@example.com")
+    assert set(seen) == {"d@example.com"}  # asked about it when the sender is made
+    seen.clear()
     sender.send(MailMessage("grace@example.com", "Hello", "x"))
     sender.send(MailMessage("grace@example.com", "Hello", "x", "own@example.com"))
     assert seen == ["d@example.com", "own@example.com"]
@@ -502,11 +504,11 @@ def test_test_connection_answers_yes_or_no(registry: ProviderRegistry, caplog: p
     assert sender_of(Pigeon(check=raising(MailAuthError("535 no"))), registry).test_connection() is False
     assert sender_of(Plain(probe=lambda: False), registry).test_connection() is False
     assert [(record.levelno, record.name, record.getMessage()) for record in caplog.records] == [
-        (logging.WARNING, "postroom.delivery", "connection test failed: pigeon: 535 no"),
+        (logging.WARNING, "postroom.delivery", "mail: pigeon: connection test failed: 535 no"),
         (
             logging.WARNING,
             "postroom.delivery",
-            "connection test failed: pigeon: the connection test failed; the log says why",
+            "mail: pigeon: connection test failed: the connection test failed; the log says why",
         ),
     ]
 

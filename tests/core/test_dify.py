@@ -145,8 +145,8 @@ def test_variables_that_nothing_reads_are_named(birds: ProviderRegistry, caplog:
     config = {"MAIL_TYPE": "pigeon", "PIGEON_LOFT": "north", "PIGEON_NIGHT": "hunter2", "PIGEON_BLANK": " "}
     made(birds, config, PIGEON_XYZ="hunter2", GRAIN="hunter2", SMTP_PASS="hunter2")
     assert caplog.messages == [
-        "pigeon: PIGEON_NIGHT is none of its settings; did you mean PIGEON_AT_NIGHT?",
-        "pigeon: PIGEON_XYZ is none of its settings; it changes nothing",
+        "mail: pigeon: PIGEON_NIGHT is none of its settings; did you mean PIGEON_AT_NIGHT?",
+        "mail: pigeon: PIGEON_XYZ is none of its settings; it changes nothing",
     ]
 
 

@@ -193,8 +193,8 @@ def test_what_is_made_is_said_in_one_line(registry: ProviderRegistry, caplog: py
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", 'mail: type=Coop provider=coop loft="north side" from=none'),
         ("INFO", 'mail: type=coop provider=coop loft=cellar from="Ada <ada@example.com>"'),
-        ("WARNING", "coop: COOP_LOFT: pigeons do not fly there"),
-        ("WARNING", "coop: sky: not to be seen"),
+        ("WARNING", "mail: coop: COOP_LOFT: pigeons do not fly there"),
+        ("WARNING", "mail: coop: sky: not to be seen"),
     ]
 
 

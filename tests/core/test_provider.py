@@ -57,6 +57,26 @@ def test_any_name_makes_variables_that_a_shell_can_set() -> None:
     assert Provider("my.mail-2", SenderSettings, print).env_prefix == "MY_MAIL_2_"
 
 
+def test_all_capabilities_that_there_are_cannot_be_declared() -> None:
+    """A newer core has more of them, which a provider of today would drop: each one is named."""
+    with pytest.raises(TypeError, match="name each Capability"):
+        Provider("pigeon", SenderSettings, print, capabilities=Capability)
+
+
+@pytest.mark.parametrize(
+    ("field", "held", "said"),
+    [
+        ("capabilities", ["tags"], "capabilities holds a str, not a Capability"),
+        ("limits", [print], "limits holds a builtin_function_or_method, not a Limit"),
+        ("rules", ["retry"], "rules holds a str, not a Rule"),
+    ],
+)
+def test_what_a_provider_holds_is_of_its_kind(field: str, held: list[object], said: str) -> None:
+    """A slip is told when the provider is made, not when the first mail meets it."""
+    with pytest.raises(TypeError, match=said):
+        Provider("pigeon", SenderSettings, print, **{field: held})  # type: ignore[arg-type]
+
+
 def limit(rule: str, found: str | None) -> Limit:
     """Return a limit that finds the same in any message."""
     return Limit(rule, lambda message: found, source=f"https://example.com/{rule.replace(' ', '-')}")

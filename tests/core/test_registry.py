@@ -15,6 +15,8 @@ from postroom import (
     MailError,
     MailMessage,
     MailSenderFactory,
+    MailSendError,
+    MailSettingsError,
     Provider,
     ProviderConflictError,
     ProviderLoadError,
@@ -217,7 +219,7 @@ def test_an_unreadable_distribution_is_passed_over(
     assert "\n" not in skipped.reason
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "postroom.discovery")
-    assert record.getMessage() == f"{skipped.distribution} is passed over: {skipped.reason}"
+    assert record.getMessage() == f"mail: {skipped.distribution} is passed over: {skipped.reason}"
     with pytest.raises(UnknownProviderError, match=re.escape(f"(unreadable: {skipped.distribution})")):
         registry.provider("broken", {})
 
@@ -354,6 +356,56 @@ def test_the_router_of_smtp_reaches_a_third_partys_provider(site: Path, registry
     assert (made.provider, made.is_configured()) == ("smtp-ntlm", True)
     same = MailSenderFactory.create_sender("smtp", {"auth_type": "ntlm", "server": "x"}, registry=registry)
     assert same.provider == "smtp-ntlm"
+
+
+NTLM = HEAD + (
+    "import attrs\n"
+    "from postroom import Rule\n"
+    "@attrs.frozen(kw_only=True)\n"
+    "class Settings(SenderSettings):\n"
+    "    server: str = attrs.field(metadata=setting('server'))\n"
+    "class Sender:\n"
+    "    def __init__(self, settings): self.settings = settings\n"
+    "    def send(self, message): pass\n"
+    "    def is_configured(self): return bool(self.settings.server)\n"
+    "    def test_connection(self): return True\n"
+    "RULE = Rule(meaning='No NTLM', remedy='Set {auth_type}', source='https://example.com', code='504')\n"
+    "@hookimpl\n"
+    "def postroom_provider():\n"
+    "    return Provider('smtp-ntlm', Settings, Sender, env_prefix='PREFIX', rules=[RULE])\n"
+)
+
+
+@pytest.mark.parametrize("prefix", ["SMTP_", "SMTP_NTLM_"])
+def test_what_a_route_has_decided_by_need_be_no_setting(
+    site: Path, registry: ProviderRegistry, caplog: pytest.LogCaptureFixture, prefix: str
+) -> None:
+    """The chosen provider never hears of `auth_type`: no error, no WARNING, and a rule may still name its variable."""
+    modules = {"ntlm": NTLM.replace("PREFIX", prefix)}
+    write_distribution(site, "acme-ntlm", {"smtp-ntlm": "ntlm"}, modules=modules)
+    by_name = MailSenderFactory.create_sender("smtp", {"auth_type": "ntlm", "server": "x"}, registry=registry)
+    environ = {"MAIL_TYPE": "smtp", "SMTP_AUTH_TYPE": "ntlm", f"{prefix}SERVER": "x"}
+    by_variables = MailSenderFactory.create_from_dify_config(None, environ=environ, registry=registry)
+    assert by_variables is not None
+    assert (by_name.provider, by_variables.provider) == ("smtp-ntlm", "smtp-ntlm")
+    assert caplog.messages == []
+    told = registry.provider("smtp", {"auth_type": "ntlm"}).diagnose(MailSendError("no", code=504))
+    assert told is not None
+    assert told.remedy == "Set SMTP_AUTH_TYPE"
+
+
+def test_only_what_a_route_has_asked_for_is_its_business(site: Path, registry: ProviderRegistry) -> None:
+    """A key that nobody looks at is still an error, and so is the route's key where no route is taken."""
+    modules = {"ntlm": NTLM.replace("PREFIX", "SMTP_")}
+    write_distribution(site, "acme-ntlm", {"smtp-ntlm": "ntlm"}, modules=modules)
+    for name, config in (
+        ("smtp", {"auth_type": "ntlm", "server": "x", "flavour": "sweet"}),
+        ("smtp", {"auth_type": "ntlm", "server": "x", "client_id": "sweet"}),
+        ("smtp-ntlm", {"auth_type": "ntlm", "server": "x"}),
+    ):
+        unknown = [*config][-1] if name == "smtp" else "auth_type"
+        with pytest.raises(MailSettingsError, match=f"unknown setting '{unknown}'"):
+            MailSenderFactory.create_sender(name, config, registry=registry)
 
 
 def test_a_route_to_nobody_names_the_family(registry: ProviderRegistry) -> None:
@@ -554,7 +606,7 @@ def test_every_observer_is_called(registry: ProviderRegistry, caplog: pytest.Log
     assert len(caplog.records) == 2
     for record in caplog.records:
         assert (record.levelno, record.name) == (logging.ERROR, "postroom.registry")
-        assert re.fullmatch(r"observer Failing \d+ failed in postroom_message_sent", record.getMessage())
+        assert re.fullmatch(r"mail: observer Failing \d+ failed in postroom_message_sent", record.getMessage())
         assert "observer is down" in caplog.text
 
 

@@ -57,6 +57,16 @@ SEEN = Symptom(
         ({"text": ("nothing", "nobody")}, False),
         ({"host": "mail.example.com"}, True),
         ({"host": "example.org"}, False),
+        ({"host": "example.com"}, True),
+        ({"host": "ail.example.com"}, False),
+        ({"host": "example"}, False),
+        ({"host": "*.example.com"}, True),
+        ({"host": "m*.example.com"}, True),
+        ({"host": "m*.*.com"}, True),
+        ({"host": "mail*.example.com"}, True),
+        ({"host": "pop*.example.com"}, False),
+        ({"host": ("example.org", "mail.example.com")}, True),
+        ({"host": ("example.org", "example.net")}, False),
         ({"code": "535", "stage": "auth", "text": "disabled"}, True),
         ({"code": "535", "stage": "auth", "text": "enabled"}, False),
     ],
@@ -65,6 +75,24 @@ def test_a_rule_holds_if_every_condition_does(conditions: dict[str, Any], holds:
     """Words are whole words, and an `x` stands for a digit of a code, or a number of an enhanced one."""
     assert rule(**conditions).matches(SEEN) is holds
     assert (rule(**conditions).likeness(SEEN) > 0) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("smtp.example.com:465 refused the login", True),
+        ("SMTP.Example.COM.:465 refused the login", True),
+        ("550 no [smtp.example.com 2026-11-30]", True),
+        ("a.b.smtp.example.com said no", True),
+        ("smtp.example.com.evil.org:465 said no", False),
+        ("notsmtp.example.com:465 said no", False),
+        ("<ada@smtp.example.com> is unknown", False),
+        ("smtp.example.com-x said no", False),
+    ],
+)
+def test_a_host_is_a_whole_name(text: str, holds: bool) -> None:
+    """Neither a part of one, nor the domain of a mailbox that is named; with its last dot it is the same."""
+    assert rule(host="smtp.example.com").matches(Symptom(text=text)) is holds
 
 
 def test_a_rule_needs_a_condition() -> None:

@@ -144,7 +144,7 @@ def test_a_misspelt_variable_is_noticed(tmp_path: Path, caplog: pytest.LogCaptur
     environ = {"MAIL_TYPE": "file", "MAIL_FILE_DIR": str(tmp_path), "MAIL_FILE_DIRS": "x", "FILE_LIMIT": "3"}
     MailSenderFactory.create_from_dify_config(None, environ=environ)
     assert [record.getMessage() for record in caplog.records] == [
-        "file: MAIL_FILE_DIRS is none of its settings; did you mean MAIL_FILE_DIR?"
+        "mail: file: MAIL_FILE_DIRS is none of its settings; did you mean MAIL_FILE_DIR?"
     ]
 
 
@@ -152,7 +152,7 @@ def test_a_folder_is_required() -> None:
     """Without a folder, or with an impossible name, there is no sender."""
     with pytest.raises(MailSettingsError, match=r"dir is required: set dir \(MAIL_FILE_DIR\)"):
         MailSenderFactory.create_from_dify_config(None, environ={"MAIL_TYPE": "file"})
-    with pytest.raises(MailSettingsError, match="dir must not contain NUL"):
+    with pytest.raises(MailSettingsError, match="dir must hold no control characters"):
         sender(Path("a\0b"))
 
 

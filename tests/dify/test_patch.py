@@ -129,9 +129,9 @@ def test_the_boot_says_what_it_has_made(dify: Callable[..., Dify]) -> None:
     )
     assert {level for level, _, _ in doubts} == {"WARNING "}
     assert [text for _, _, text in doubts] == [
-        "smtp-basic: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: 'dify' is not an address: it has no @",
-        "smtp-basic: SMTP_USE_TLS: port 465 begins with TLS and may never answer plain text: set it to true",
-        "smtp-basic: SMTP_PASS is none of its settings; did you mean SMTP_PASSWORD?",
+        "mail: smtp-basic: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: 'dify' is not an address: it has no @",
+        "mail: smtp-basic: SMTP_USE_TLS: port 465 begins with TLS and may never answer plain text: set it to true",
+        "mail: smtp-basic: SMTP_PASS is none of its settings; did you mean SMTP_PASSWORD?",
     ]
 
 

@@ -94,7 +94,7 @@ def test_without_a_mail_type_there_is_nothing_to_send_with(caplog: pytest.LogCap
     """The app starts, the log says that no mail will be sent, and whoever sends is told why."""
     mail = Mail(app_with())
     assert not mail.is_inited()
-    assert caplog.messages == ["MAIL_TYPE is not set: no mail will be sent"]
+    assert caplog.messages == ["mail: MAIL_TYPE is not set: no mail will be sent"]
     for attempt in (
         lambda: mail.send("a@example.com", "Hello", "<p>Hello.</p>"),
         lambda: mail.send_message(MailMessage("a@example.com", "Hello", "<p>Hello.</p>")),
@@ -162,12 +162,12 @@ def test_a_mail_that_cannot_be_sent(real_server: Callable[..., RealServer], chan
     [
         (
             "",
-            "MAIL_DEFAULT_SEND_FROM is not set: a mail that names no sender will be refused",
+            "mail: smtp-basic: MAIL_DEFAULT_SEND_FROM is not set: a mail that names no sender will be refused",
             "mail from is not set; pass from_, or set MAIL_DEFAULT_SEND_FROM",
         ),
         (
             "dify",
-            "smtp-basic: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: 'dify' is not an address: it has no @",
+            "mail: smtp-basic: MAIL_DEFAULT_SEND_FROM: this cannot be a sender: 'dify' is not an address: it has no @",
             "MAIL_DEFAULT_SEND_FROM: 'dify' is not an address: it has no @",
         ),
     ],

@@ -4,11 +4,9 @@ import contextlib
 import logging
 import pickle
 import socket
-import socketserver
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +34,7 @@ from postroom_http.rules import rules
 from postroom_http.settings import HttpSettings
 from postroom_testing import Certificates
 from postroom_testing.http import Close, Drip, Early, HttpServer, Raw, Reply, Request, Truncate
+from proxies import HttpProxy
 
 KEY = "key_s3cr3t/with+signs="
 LOST = Lost("Look before you send it again")
@@ -391,69 +390,12 @@ def test_a_sender_shows_no_key(http_server: Callable[..., HttpServer]) -> None:
     assert KEY not in f"{sender!r} {caught.value!r}"
 
 
-class Proxy(socketserver.ThreadingTCPServer):
-    """A proxy that knows CONNECT, or refuses it with `refusal`."""
-
-    daemon_threads = True
-
-    def __init__(self, refusal: bytes = b"") -> None:
-        self.refusal = refusal
-        self.heads: list[str] = []
-        super().__init__(("127.0.0.1", 0), _Tunnel)
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Tunnel(socketserver.BaseRequestHandler):
-    server: Proxy
-
-    def handle(self) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            piece = self.request.recv(65_536)
-            if not piece:
-                return
-            head += piece
-        self.server.heads.append(head.decode())
-        if self.server.refusal:
-            self.request.sendall(self.server.refusal)
-            return
-        host, _, port = head.split()[1].decode().partition(":")
-        with socket.create_connection((host, int(port))) as onward:
-            self.request.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-            back = threading.Thread(target=_pump, args=(onward, self.request))
-            back.start()
-            _pump(self.request, onward)
-            back.join()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65_536):
-            sink.sendall(piece)
-        sink.shutdown(socket.SHUT_WR)
-
-
-@contextlib.contextmanager
-def proxy(refusal: bytes = b"") -> Iterator[Proxy]:
-    """Run a proxy."""
-    with Proxy(refusal) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 def test_a_proxy_of_the_environment_is_used(
     http_server: Callable[..., HttpServer], ca: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HTTPS_PROXY gets a tunnel, in which it sees no key."""
     server = http_server(Reply(200), tls=ca.good)
-    with proxy() as between:
+    with HttpProxy() as between:
         monkeypatch.setenv("HTTPS_PROXY", between.url)
         with client(server.url, ca_file=ca.ca_file) as http:
             assert http.get("/one").status == 200
@@ -480,7 +422,7 @@ def test_no_proxy_is_respected(
 ) -> None:
     """A host that NO_PROXY names is reached directly."""
     server = http_server(Reply(200), tls=ca.good)
-    with proxy() as between:
+    with HttpProxy() as between:
         monkeypatch.setenv("HTTPS_PROXY", between.url)
         monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
         with client(server.url, ca_file=ca.ca_file) as http:
@@ -507,12 +449,13 @@ def test_a_proxy_that_refuses_is_named(
     monkeypatch: pytest.MonkeyPatch, refusal: bytes, transient: bool, remedy: str
 ) -> None:
     """What a proxy does not let through was not sent, and its own answer is quoted."""
-    with proxy(refusal) as between:
+    with HttpProxy(refusal) as between:
         monkeypatch.setenv("HTTPS_PROXY", between.url.replace("//", "//user:proxypass@"))
         with client("https://127.0.0.1:1") as http:
             error = error_of(lambda: http.post("/", {}, if_lost=LOST))
     words = refusal.decode().split("\r\n")[0].removeprefix("HTTP/1.1 ")
-    assert str(error) == f"cannot reach the proxy to 127.0.0.1:1: Tunnel connection failed: {words}. {remedy}"
+    by = f"by the proxy in HTTPS_PROXY ({between.place})"
+    assert str(error) == f"cannot reach 127.0.0.1:1 {by}: Tunnel connection failed: {words}. {remedy}"
     assert (type(error), error.outcome, error.transient) == (MailConnectionError, Outcome.NOT_SENT, transient)
     assert "proxypass" not in str(error)
 
@@ -521,10 +464,12 @@ def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     """A proxy that cannot be reached is told from a service that cannot."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{reserved.getsockname()[1]}")
+        place = f"127.0.0.1:{reserved.getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{place}")
         with client("https://127.0.0.1:1") as http:
             error = error_of(lambda: http.post("/", {}, if_lost=LOST))
-    assert str(error) == "cannot reach the proxy to 127.0.0.1:1: connection refused. Check HTTPS_PROXY"
+    said = f"cannot reach 127.0.0.1:1 by the proxy in HTTPS_PROXY ({place}): connection refused. Check HTTPS_PROXY"
+    assert str(error) == said
     assert (type(error), error.outcome, error.transient) == (MailConnectionError, Outcome.NOT_SENT, True)
 
 

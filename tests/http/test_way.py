@@ -233,10 +233,11 @@ def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     """The error says that it is the proxy, as that of a request does."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{reserved.getsockname()[1]}")
+        place = f"127.0.0.1:{reserved.getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{place}")
         made, error = failure("https://api.example.com")
         assert made == ["dns"]
-        assert error.reason == "cannot reach the proxy to api.example.com: connection refused"
+        assert error.reason == f"cannot reach api.example.com by the proxy in HTTPS_PROXY ({place}): connection refused"
         assert facts(error) == facts(of_a_request("https://api.example.com"))
 
 

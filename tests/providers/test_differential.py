@@ -488,5 +488,5 @@ def test_any_message_asks_every_provider_for_the_same_mail(wires: dict[str, Wire
     compare()
     assert compared["smtp-basic"] == compared["smtp-oauth2"] >= 75
     # The others refuse what many of these messages have: a content_id on a file that is not inline, a type with
-    # parameters, a sender's name that is not ASCII.
+    # parameters.
     assert min(compared["resend"], compared["sendgrid"]) >= 15

@@ -188,8 +188,8 @@ def test_a_failed_test_logs_the_reason_without_the_key(
     assert resend(server).test_connection() is False
     assert caplog.messages == [
         (
-            f"connection test failed: resend: 127.0.0.1:{server.port} answered 403: invalid_api_key, *** is not a key. "
-            "Make a new key at https://resend.com/api-keys, and set RESEND_API_KEY"
+            f"mail: resend: connection test failed: 127.0.0.1:{server.port} answered 403: invalid_api_key, "
+            "*** is not a key. Make a new key at https://resend.com/api-keys, and set RESEND_API_KEY"
         )
     ]
     assert "hunter2" not in caplog.text

@@ -124,7 +124,7 @@ def test_the_sandbox_asks_for_a_check_and_takes_200(http_server: Start, caplog: 
     server = http_server(Reply(200))
     caplog.set_level(logging.WARNING)
     with sender(server, sandbox="true") as made:
-        assert caplog.messages == ["sendgrid: SENDGRID_SANDBOX: true, so messages are checked and none is sent"]
+        assert caplog.messages == ["mail: sendgrid: SENDGRID_SANDBOX: true, so messages are checked and none is sent"]
         receipts = [made.deliver(message()) for _ in range(2)]
     assert [receipt.outcome for receipt in receipts] == [Outcome.ACCEPTED, Outcome.ACCEPTED]
     assert [request.json()["mail_settings"] for request in server.requests] == [{"sandbox_mode": {"enable": True}}] * 2

@@ -128,7 +128,7 @@ def test_a_reply_of_exchange_becomes_its_error(
 )
 def test_what_only_resembles_a_known_reply_is_not_explained(code: int, text: str) -> None:
     """Code, enhanced code and words must all be right: another server's reply is not Exchange's."""
-    assert explain(Reply(code, (text,))) is None
+    assert explain(Reply(code, (text,)), "mail.example.com:587") is None
 
 
 def test_the_words_are_found_in_every_line_and_whatever_their_case() -> None:

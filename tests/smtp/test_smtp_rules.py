@@ -6,8 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from postroom import (
+    MailAuthError,
     MailConnectionError,
+    MailRateLimitError,
     MailRecipientsError,
+    MailRejectedError,
     MailSendError,
     MailTimeoutError,
     Provider,
@@ -99,7 +102,7 @@ REPLIES: list[tuple[str, str, str, str]] = [
     ("rcpt", "550 5.7.1 blocked by a list", "policy", "SPF, DKIM and DMARC"),
     ("final", "550 spam", "does not take the message", "Ask whoever runs the server"),
     ("final", "550 5.7.1 spam", "policy", "SPF, DKIM and DMARC"),
-    ("final", "550 5.7.26 unauthenticated", "policy", "postroom lint --dns"),
+    ("final", "550 5.7.26 unauthenticated", "neither SPF nor DKIM", "postroom lint --dns"),
     ("mail", "552 message size exceeds fixed maximum message size", "larger than the server takes", "Send less"),
     ("mail", "552 5.3.4 too big", "larger than the server takes", "Send less"),
     ("rcpt", "552 5.3.4 too big", "larger than the server takes", "Send less"),
@@ -162,10 +165,24 @@ STORIES: list[tuple[str, str, str, str]] = [
     ("ehlo", "421 4.7.0 Try again later, closing connection. (EHLO) a1", "Google's relay", "SMTP_LOCAL_HOSTNAME"),
     ("mail", "501 Mail from address must be same as authorization user.", "QQ sends",
      "MAIL_DEFAULT_SEND_FROM to the address that logs in (SMTP_USERNAME)"),  # 10466
-    ("mail", "553 Mail from must equal authorized user", "163.com sends",
+    ("mail", "553 Mail from must equal authorized user", "account that logs in only",
      "MAIL_DEFAULT_SEND_FROM to the address that logs in (SMTP_USERNAME)"),  # 20107
     ("auth", "535 Login Fail. Please enter your authorization code to login. More information", "authorization code",
      "authorization code"),  # 20739
+    ("auth", "535 Login fail. Account is abnormal, service is not open, password is incorrect, login frequency limited",
+     "SMTP is not switched on", "authorization code"),  # cursor-auto-free 294
+    ("auth", "535 Login fail. Please using weixin token", "Tencent Exmail wants", "password for clients"),
+    ("auth", "526 Authentication failure[0]", "Alibaba Mail does not take", "password that was made for them"),
+    ("auth", "550 User has no permission", "SMTP switched off", "Switch SMTP on"),  # 12306 62
+    ("mail", '436 "MAIL FROM" doesn\'t conform with authentication [@sm0] (Auth Account:a@x|Mail Account:b@x)',
+     "account that logs in only", "MAIL_DEFAULT_SEND_FROM to the address that logs in"),
+    ("mail", "440 mail from account doesn't conform with authentication", "account that logs in only",
+     "MAIL_DEFAULT_SEND_FROM to the address that logs in"),
+    ("final", "554 DT:SPM 163 smtp9,DMCowABX,please see http://mail.163.com/help/help_spam_16.htm", "for spam",
+     "Change subject and text"),
+    ("auth", "534 5.7.14 Please log in via your web browser and then try again.", "Google wants", "apppasswords"),
+    ("auth", "535 5.7.8 Username and Password not accepted. Go to https://support.google.com/mail/?p=BadCredentials",
+     "Google does not take", "apppasswords"),
     ("auth", "534 5.7.9 Application-specific password required.", "Google wants a password", "apppasswords"),
     ("final", "550 5.4.5 Daily user sending limit exceeded.", "daily quota", "tomorrow"),
     ("auth", "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.", "password is wrong",
@@ -176,11 +193,39 @@ STORIES: list[tuple[str, str, str, str]] = [
 # Who refuses a password is told by the host, since the words are the same everywhere.
 HOSTS = [
     ("smtp.gmail.com", "made for applications", "app password"),
+    ("smtp-relay.gmail.com", "made for applications", "app password"),
+    ("smtp.qq.com", "QQ wants an authorization code", "authorization code"),
+    ("SMTP.QQ.com.", "QQ wants an authorization code", "authorization code"),
+    ("smtp.exmail.qq.com", "Tencent Exmail wants a password for clients", "password for clients"),
+    ("hwsmtp.exmail.qq.com", "Tencent Exmail wants a password for clients", "password for clients"),
     ("smtp.163.com", "163.com wants an authorization code", "authorization code"),
+    ("smtp.qiye.163.com", "163.com wants an authorization code", "authorization code"),
+    ("smtp.126.com", "126.com wants an authorization code", "authorization code"),
+    ("smtp.yeah.net", "Yeah.net wants an authorization code", "authorization code"),
+    ("smtp.aliyun.com", "Alibaba Mail does not take the login", "SMTP_USERNAME to the whole address"),
+    ("smtp.qiye.aliyun.com", "Alibaba Mail does not take the login", "SMTP_USERNAME to the whole address"),
+    ("smtp.mxhichina.com", "Alibaba Mail does not take the login", "SMTP_USERNAME to the whole address"),
+    ("smtpdm.aliyun.com", "Alibaba DirectMail takes the sender's address", "SMTP password of the sender's address"),
+    ("smtpdm-ap-southeast-1.aliyun.com", "Alibaba DirectMail", "SMTP password of the sender's address"),
+    ("smtp.qcloudmail.com", "Tencent Cloud SES takes the sender's address", "SMTP password of the sender's address"),
+    ("gz-smtp.qcloudmail.com", "Tencent Cloud SES", "SMTP password of the sender's address"),
+    ("smtp.feishu.cn", "Feishu or Lark wants a password for IMAP and SMTP", "third-party clients"),
+    ("smtp.larksuite.com", "Feishu or Lark wants a password for IMAP and SMTP", "third-party clients"),
+    ("smtp.sendcloud.net", "SendCloud takes an API_USER", "SMTP_USERNAME to an API_USER"),
+    ("smtp2.sendcloud.net", "SendCloud takes an API_USER", "API_KEY"),
     ("email-smtp.eu-west-1.amazonaws.com", "credentials of its own for SMTP", "SMTP credentials for this region"),
     ("smtp.sendgrid.net", "one user name for all", "SMTP_USERNAME=apikey"),
     ("smtp.resend.com", "one user name for all", "SMTP_USERNAME=resend"),
-    ("mail.example.com", "the user name and the password", "SMTP_USERNAME and SMTP_PASSWORD"),
+    *(
+        (host, "the user name and the password", "SMTP_USERNAME and SMTP_PASSWORD")
+        for host in (
+            "mail.example.com",
+            "smtp.gmail.com.example.com",
+            "notsmtp.qq.com",
+            "qq.com",
+            "ec2-203-0-113-9.compute.amazonaws.com",
+        )
+    ),
 ]
 
 
@@ -189,6 +234,75 @@ def test_a_service_is_told_by_its_host(host: str, meaning: str, remedy: str) -> 
     """It wants another secret than people think."""
     reply = Reply(535, ("5.7.8 Authentication failed",))
     asserted(told(BASIC, from_reply(reply, Stage.AUTH, f"{host}:587")), meaning, remedy)
+
+
+VENDORS = re.compile(
+    r"\b(Google|Gmail|Microsoft|Exchange|QQ|Tencent|163\.com|126\.com|Yeah\.net|NetEase|Alibaba|Feishu|Lark|SendCloud|Amazon"
+    r"|SES|SendGrid|Resend)\b"
+)
+# https://www.iana.org/assignments/smtp-enhanced-status-codes has none of these: one server only says them.
+OF_ONE_SERVER = {"5.2.252", "5.5.105", "5.7.57", "5.7.60", "5.7.139"}
+
+
+@pytest.mark.parametrize(("provider", "rule"), EACH_RULE)
+def test_a_rule_for_a_service_holds_for_nobody_else(provider: Provider, rule: Rule) -> None:
+    """One that names a service asks for its hosts, for words, or for an enhanced code that nobody else has."""
+    if VENDORS.search(f"{rule.meaning} {rule.remedy}") or {"oauth2", "basic"} & {*re.findall(r"=(\w+)", rule.remedy)}:
+        assert rule.host or rule.text or rule.enhanced_code in OF_ONE_SERVER, provider.name
+
+
+# What these codes mean by their registration, from any host: RFC 3463, 4954, 7372, 7505, 8689.
+OF_NOBODY: list[tuple[str, str, str, type[MailSendError]]] = [
+    ("mail", "550 5.7.30 REQUIRETLS support required", "TLS all the way (REQUIRETLS)", MailRejectedError),
+    ("auth", "534 5.7.9 Authentication mechanism is too weak", "this kind of login for this account", MailAuthError),
+    ("final", "550 5.4.5 Mail system congestion", "congested", MailRejectedError),
+    ("greeting", "421 4.7.0 Too many connections", "holds us back", MailRateLimitError),
+    ("mail", "432 4.3.2 Please retry later", "too busy for one more", MailRateLimitError),
+    ("final", "554 5.2.0 no", "does not take the message", MailRejectedError),
+    ("auth", "535 5.7.8 Bad credentials", "the user name and the password", MailAuthError),
+    ("final", "550 5.7.23 SPF fail", "SPF does not allow", MailRejectedError),
+    ("final", "550 5.7.20 DKIM", "no DKIM signature", MailRejectedError),
+    ("mail", "550 5.7.25 rDNS", "no name that leads back", MailRejectedError),
+    ("final", "550 5.7.27 null MX", "domain of the sender says that it takes no mail", MailRejectedError),
+    ("auth", "525 5.7.13 disabled", "is disabled", MailAuthError),
+    ("mail", "523 5.7.10 Encryption needed", "wants TLS first", MailRejectedError),
+    ("rcpt", "556 5.1.10 null MX", "takes no mail", MailRejectedError),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "said", "meaning", "kind"), OF_NOBODY)
+def test_a_registered_code_means_what_it_is_registered_for(
+    smtp_server: Start, stage: str, said: str, meaning: str, kind: type[MailSendError]
+) -> None:
+    """Over the wire, from a host that is no known service: neither class nor remedy are those of one."""
+    moment = {"auth": "AUTH", "mail": "MAIL", "rcpt": "RCPT", "final": "."}.get(stage, stage)
+    server = smtp_server({moment: f"{said}\r\n".encode()})
+    error = error_of(server.settings(username=USER, password=PASSWORD, timeout=10))
+    assert meaning in told(BASIC, error).meaning
+    assert not VENDORS.search(error.remedy or "")
+    assert type(error) is (MailRecipientsError if stage == "rcpt" else kind)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_reply_of_microsoft_is_known_by_its_host(provider: str) -> None:
+    """Whatever its words are, and by the host that signs the reply where another name was asked for."""
+    for peer, words in (
+        ("smtp.office365.com:587", "5.7.30 New words"),
+        ("relay.example.com:587", "5.7.30 New words [AM0PR01CA0001.eurprd01.PROD.OUTLOOK.COM 2026-11-30]"),
+    ):
+        error = from_reply(Reply(550, (words,)), Stage.AUTH, peer)
+        assert isinstance(error, MailAuthError)
+        asserted(told(PROVIDERS[provider], error), "no passwords any more", "SMTP_AUTH_TYPE=oauth2")
+
+
+def test_words_in_gbk_are_told_by_the_address_in_them(smtp_server: Start) -> None:
+    """QQ says in GBK to use an authorization code; of its words the address of its page can be read."""
+    words = "535 Error: \u8bf7\u4f7f\u7528\u6388\u6743\u7801\u767b\u5f55\u3002\u8be6\u60c5\u8bf7\u770b: "
+    page = "http://service.mail.qq.com/cgi-bin/help?subtype=1&&id=28&&no=1001256\r\n"
+    server = smtp_server({"AUTH": f"{words}{page}".encode("gbk")})
+    error = error_of(server.settings(username=USER, password=PASSWORD, timeout=10))
+    asserted(told(BASIC, error), "QQ wants an authorization code", "Make an authorization code")
+    assert "Make an authorization code" in error.remedy
 
 
 def asserted(rule: Rule, meaning: str, remedy: str) -> None:
@@ -345,14 +459,16 @@ def test_a_connection_that_fails_is_told(provider: str, stage: str, reason: str,
 
 def exactly(rule: Rule) -> list[Symptom]:
     """Return failures with all that a rule asks for, and nothing else."""
+    enhanced_code = None if rule.enhanced_code is None else re.sub("^x", "5", rule.enhanced_code).replace("x", "999")
     return [
         Symptom(
-            text=" ".join(filter(None, (words, rule.host))),
+            text=" ".join(filter(None, (host and host.replace("*", "-x"), words))),
             stage=rule.stage,
             code=None if rule.code is None else int(rule.code.replace("x", "9")),
-            enhanced_code=None if rule.enhanced_code is None else rule.enhanced_code.replace("x", "999"),
+            enhanced_code=enhanced_code,
         )
         for words in rule.words or (None,)
+        for host in rule.hosts or (None,)
     ]
 
 
@@ -395,6 +511,6 @@ def test_codes_and_stages_of_rules_are_such(provider: str) -> None:
     for rule in PROVIDERS[provider].rules:
         assert rule.stage in {None, "token", *Stage}
         assert rule.code is None or re.fullmatch(r"[2345][0-9x]{2}", rule.code)
-        assert rule.enhanced_code is None or re.fullmatch(r"[45]\.(\d+|x)\.(\d+|x)", rule.enhanced_code)
+        assert rule.enhanced_code is None or re.fullmatch(r"[45x]\.(\d+|x)\.(\d+|x)", rule.enhanced_code)
         if rule.code and rule.enhanced_code and "x" in rule.code:
             assert rule.code[0] == rule.enhanced_code[0]

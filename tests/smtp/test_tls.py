@@ -385,7 +385,7 @@ def test_a_login_in_plain_text_to_another_host_is_warned_of(caplog: pytest.LogCa
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert f"the login goes to {server}:25 in plain text" in record.getMessage()
-    assert record.getMessage().startswith("smtp-basic: SMTP_USE_TLS: ")
+    assert record.getMessage().startswith("mail: smtp-basic: SMTP_USE_TLS: ")
     assert PASSWORD not in record.getMessage()
 
 
@@ -399,6 +399,9 @@ def test_a_login_in_plain_text_to_another_host_is_warned_of(caplog: pytest.LogCa
         {"server": "mail.example.com"},
         {"server": "mail.example.com", **LOGIN, "use_tls": True},
         {"server": "mail.example.com", **LOGIN, "tls_mode": "implicit", "port": 465},
+        {"server": "mail.example.com", **LOGIN, "use_tls": True, "port": 2465},
+        {"server": "mail.example.com", **LOGIN, "use_tls": True, "opportunistic_tls": True, "port": 2525},
+        {"server": "mail.example.com", **LOGIN, "use_tls": True, "port": 4650},
     ],
 )
 def test_nothing_is_warned_of_where_no_password_leaves_the_host_in_plain_text(
@@ -414,6 +417,26 @@ def test_nothing_is_warned_of_where_no_password_leaves_the_host_in_plain_text(
     [
         ({"port": 465, **LOGIN}, "SMTP_USE_TLS: port 465 begins with TLS and may never answer plain text"),
         ({"port": 587, **LOGIN, "tls_mode": "implicit"}, "SMTP_TLS_MODE: port 587 begins in plain text"),
+        *(
+            (
+                {"port": port, "use_tls": True, "opportunistic_tls": True, **LOGIN},
+                f"SMTP_OPPORTUNISTIC_TLS: port {port} begins with TLS and may never answer plain text: set it to false",
+            )
+            for port in (465, 994, 2465, 443, 8465)
+        ),
+        ({"port": 465, **LOGIN, "tls_mode": "none"}, "SMTP_TLS_MODE: port 465 begins with TLS and may never answer"),
+        (
+            {"port": 2465, "use_tls": True, "tls_mode": "starttls"},
+            "SMTP_TLS_MODE: port 2465 begins with TLS and may never answer plain text: set it to implicit",
+        ),
+        *(
+            (
+                {"port": port, "use_tls": True, **LOGIN},
+                f"SMTP_OPPORTUNISTIC_TLS: port {port} begins in plain text: set it to true",
+            )
+            for port in (2525, 2587, 8025, 80)
+        ),
+        ({"port": 25, "tls_mode": "implicit"}, "SMTP_TLS_MODE: port 25 begins in plain text: set it to starttls"),
         ({"port": 25, "username": USER}, "SMTP_PASSWORD: not set, so there is no login"),
         ({"port": 25, "password": PASSWORD}, "SMTP_USERNAME: not set, so there is no login"),
     ],
@@ -425,5 +448,5 @@ def test_what_is_probably_a_mistake_is_said_when_the_sender_is_made(
     sender({"server": "mail.example.com", **settings}).close()
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage().startswith(f"smtp-basic: {doubt}")
+    assert record.getMessage().startswith(f"mail: smtp-basic: {doubt}")
     assert PASSWORD not in record.getMessage()

@@ -27,6 +27,7 @@ from postroom import (
 from postroom_smtp.sender import SmtpSender
 from postroom_smtp.settings import SmtpSettings
 from postroom_smtp_oauth2 import CachedTokenSource, OAuth2Login, Token
+from postroom_smtp_oauth2.plugin import postroom_provider
 from postroom_testing import Certificates
 from postroom_testing.smtp import Close, SmtpServer
 
@@ -169,6 +170,48 @@ def test_a_server_that_quotes_the_token_does_not_get_it_into_the_error(
     assert quoted not in str(refusal(sender(server, ca, source)))
     assert TOKEN not in caplog.text
     assert quoted not in caplog.text
+
+
+@pytest.mark.parametrize("offer", ["AUTH XOAUTH2", "AUTH OAUTHBEARER"])
+@pytest.mark.parametrize("char", ["\x01", "\x00", "\n", "\r\n", "\t", " ", "\x7f", "\x85", "é", "\ud800"], ids=ascii)
+def test_a_source_that_gives_what_is_no_token_sends_nothing(
+    start: Callable[..., SmtpServer], ca: Certificates, offer: str, char: str
+) -> None:
+    """U+0001 would begin a second field of the login, and a file has a line end: refused before AUTH."""
+
+    class Leaky(Source):
+        def token(self, force_refresh: bool = False) -> Token:
+            found = super().token(force_refresh)
+            return Token(f"{found.value}{char}auth=Bearer other", found.expires_at)
+
+    server = start(offer=offer)
+    error = refusal(sender(server, ca, Leaky()))
+    assert (type(error), error.stage, error.transient, error.outcome) == (
+        MailAuthError,
+        "token",
+        False,
+        Outcome.NOT_SENT,
+    )
+    assert error.reason == (
+        "the source of tokens gave what is no token: it holds blanks, line ends or other than ASCII"
+    )
+    assert "AUTH" not in server.wait().verbs
+
+
+def test_a_source_whose_token_ends_with_a_line_end_says_so(start: Callable[..., SmtpServer], ca: Certificates) -> None:
+    """As read from a file: what to do is to strip it."""
+
+    class File(Source):
+        def token(self, force_refresh: bool = False) -> Token:
+            found = super().token(force_refresh)
+            return Token(f"{found.value}\n", found.expires_at)
+
+    server = start()
+    error = refusal(sender(server, ca, File()))
+    rule = postroom_provider().diagnose(error)
+    assert rule is not None
+    assert "strip" in rule.remedy
+    assert "AUTH" not in server.wait().verbs
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from postroom import (
     MailUnavailableError,
     Outcome,
 )
+from postroom_smtp_oauth2 import CachedTokenSource
 from postroom_smtp_oauth2.aadsts import RULES, explain
+from postroom_smtp_oauth2.microsoft import MicrosoftTokens
 from postroom_smtp_oauth2.plugin import postroom_provider
 from postroom_testing import Certificates
 from postroom_testing.smtp import SmtpServer
@@ -44,7 +46,7 @@ FAULTS: dict[str, tuple[Fault, type[MailSendError], bool, float | None]] = {
     "429": (Answer(429, JSON_ERROR), MailRateLimitError, True, None),
     "429 with a wait": (Answer(429, JSON_ERROR, {"Retry-After": "17"}), MailRateLimitError, True, 17.0),
     "429 until a date": (
-        Answer(429, HTML, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), MailRateLimitError, True, None,
+        Answer(429, HTML, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), MailRateLimitError, True, 0.0,
     ),
     "500": (Answer(500, {"error": "server_error"}), MailUnavailableError, True, None),
     "503": (Answer(503, HTML), MailUnavailableError, True, None),
@@ -82,7 +84,7 @@ def test_every_fault_has_its_error(
     assert "hotel" not in str(error)
 
 
-@pytest.mark.parametrize(("endpoint", "fault"), [case for case in CASES if FAULTS[case[1]][3] is None])
+@pytest.mark.parametrize(("endpoint", "fault"), [case for case in CASES if not FAULTS[case[1]][3]])
 def test_after_every_fault_the_next_send_delivers(
     oauth: OAuthServer, make: Make, failure: Failure, endpoint: Any, fault: str
 ) -> None:
@@ -104,6 +106,53 @@ def test_a_service_that_said_when_to_come_again_is_not_asked_before(
     assert [error.retry_after for error in errors] == [60.0] * 3
     assert len({id(error) for error in errors}) == 3
     assert oauth.count() == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"])
+def test_a_service_may_say_by_a_date_when_to_come_again(
+    oauth: OAuthServer, make: Make, failure: Failure, monkeypatch: pytest.MonkeyPatch, form: str, status: int
+) -> None:
+    """In each of the three forms of a date, all of which are in GMT, wherever this host is."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        date = time.strftime(form, time.gmtime(time.time() + 90))
+        oauth.fail_next("token", Answer(status, JSON_ERROR, {"Retry-After": date}))
+        sender = make()
+        assert 60 < failure(sender).retry_after <= 90
+        failure(sender)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert oauth.count() == 1
+
+
+def test_a_service_that_wants_to_be_left_alone_for_years_is_asked_again(
+    oauth: OAuthServer, make: Make, failure: Failure
+) -> None:
+    """The error has what it said; a slip of its must not stop mail until somebody restarts the process."""
+    clock = [0.0]
+    oauth.fail_next("token", Answer(429, JSON_ERROR, {"Retry-After": "999999999"}))
+    settings = make().transport._settings  # type: ignore[attr-defined]
+    source = CachedTokenSource(MicrosoftTokens(settings), lambda: clock[0])
+    with pytest.raises(MailRateLimitError) as caught:
+        source.token()
+    assert caught.value.retry_after == 999_999_999
+    clock[0] = 3599.0
+    with pytest.raises(MailRateLimitError):
+        source.token()
+    clock[0] = 3601.0
+    assert source.token().value == oauth.issued[-1]
+
+
+def test_an_answer_that_nobody_has_thought_of_leaves_nothing_open(
+    oauth: OAuthServer, smtp: SmtpServer, make: Make, failure: Failure
+) -> None:
+    """Whatever is raised while a token is asked for, no message has left."""
+    oauth.fail("token", Answer(200, {"token_type": "Bearer", "access_token": "a.b.c", "expires_in": [1]}))
+    assert failure(make()).outcome is Outcome.NOT_SENT
+    assert "AUTH" not in smtp.wait().verbs
 
 
 def test_a_managed_identity_that_is_refused_says_so(
@@ -229,17 +278,27 @@ class TestTrust:
         assert (type(error), error.stage, error.transient) == (MailConnectionError, "token", False)
         assert "SMTP_OAUTH2_CA_FILE" in error.remedy
 
-    def test_an_answer_without_end_is_a_connection_error(
-        self, oauth: OAuthServer, make: Make, failure: Failure
-    ) -> None:
+    def test_an_answer_without_end_is_no_token(self, oauth: OAuthServer, make: Make, failure: Failure) -> None:
         """What is far too large for a token is not read to its end."""
         oauth.fail("token", Answer(200, "x" * 2_000_000))
-        assert type(failure(make())) is MailConnectionError
+        error = failure(make())
+        assert (type(error), error.transient) == (MailUnavailableError, True)
+        assert "something that is not a token" in error.reason
 
     def test_nobody_at_the_authority_is_a_connection_error(self, make: Make, failure: Failure) -> None:
         """A port where nobody listens."""
         error = failure(make(SMTP_OAUTH2_AUTHORITY="https://localhost:1"))
         assert (type(error), error.stage, error.transient) == (MailConnectionError, "token", True)
+        assert "SMTP_OAUTH2_AUTHORITY" in error.remedy
+
+    @pytest.mark.parametrize("host", ["a..b.example", f"{'x' * 64}.example"])
+    def test_an_authority_that_cannot_exist_is_a_connection_error(
+        self, make: Make, failure: Failure, host: str
+    ) -> None:
+        """What is no name of a host is an error of ours, not of a library."""
+        error = failure(make(SMTP_OAUTH2_AUTHORITY=f"https://{host}"))
+        assert (type(error), error.stage, error.transient) == (MailConnectionError, "token", False)
+        assert f"cannot reach {host}: this is no name of a host" in error.reason
         assert "SMTP_OAUTH2_AUTHORITY" in error.remedy
 
 

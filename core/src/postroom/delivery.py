@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from postroom.acceptance import refusal_of
 from postroom.address import Address
 from postroom.batch import Result, in_order
 from postroom.departure import Departures, tells
@@ -16,7 +17,7 @@ from postroom.probe import Step
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
-from postroom.send_errors import MailRecipientsError, MailSendError
+from postroom.send_errors import MailRecipientsError, MailRejectedError, MailSendError
 from postroom.sender import BatchTransport, Leaving, ProbeTransport, Transport
 
 _log = logging.getLogger("postroom.delivery")
@@ -139,7 +140,8 @@ class Delivery:
         try:
             self.check_connection()
         except Exception as error:  # noqa: BLE001  a probe answers yes or no
-            _log.warning("connection test failed: %s", error)
+            reason = str(error).removeprefix(f"{self.provider}: ")
+            _log.warning("mail: %s: connection test failed: %s", self.provider, reason)
             return False
         return True
 
@@ -147,8 +149,9 @@ class Delivery:
         """Do what `test_connection` does, and raise the reason.
 
         Raises:
-            MailError: The provider cannot be reached or does not know us.
+            MailError: The provider cannot be reached, does not know us, or refuses every message of the default sender.
         """
+        self._check_sender()
         self._guard.call(Outcome.NOT_SENT, self._transport.check_connection)
 
     def probe(self, recipient: str | None = None) -> Iterator[Step]:
@@ -166,6 +169,7 @@ class Delivery:
             self.check_connection()
             yield Step("check", "the provider can be reached and accepts the login, if there is one")
             return
+        self._check_sender()
         sender = self._default if isinstance(self._default, Address) else None
         steps = self._transport.probe(sender, whom)
         while (step := self._guard.call(Outcome.NOT_SENT, next, steps, None)) is not None:
@@ -182,6 +186,15 @@ class Delivery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def sender_refusal(self) -> MailRejectedError | None:
+        """Return why the provider refuses every message of the default sender; None if it does not."""
+        return refusal_of(self._default, self._provider) if isinstance(self._default, Address) else None
+
+    def _check_sender(self) -> None:
+        refusal = self.sender_refusal()
+        if refusal is not None:
+            raise refusal
 
     def _complete(self, message: MailMessage) -> MailMessage:
         if not isinstance(message, MailMessage):

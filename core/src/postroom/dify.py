@@ -7,9 +7,10 @@ Dify never heard of is configured like the others.
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from postroom import slips
 from postroom.provider import Provider, env_prefix
 from postroom.registry import ProviderRegistry
-from postroom.settings import describe, load
+from postroom.settings import describe
 
 
 class DifySource:
@@ -34,6 +35,23 @@ class DifySource:
             return "config object"
         return None if self._from_environ(variable) is None else "environment"
 
+    def slip(self, variable: str) -> str | None:
+        """Return how to write a value that is refused, such as `without quotes`; None if it is written well."""
+        return slips.remedy(self.get(variable), refused=True)
+
+    def slips(self, provider: Provider) -> dict[str, str]:
+        """Return the variables whose values reach a provider with what does not belong to them, and how to write them.
+
+        Blanks at the ends of a text never reach it.
+        """
+        found: dict[str, str] = {}
+        for info in describe(provider.settings, provider.env_prefix):
+            raw = self.get(info.variable)
+            read = raw.strip() if isinstance(raw, str) and not info.secret else raw
+            if info.type == "text" and (remedy := slips.remedy(read)) is not None:
+                found[info.variable] = remedy
+        return found
+
     def provider(self, registry: ProviderRegistry) -> Provider | None:
         """Return the provider that `MAIL_TYPE` names, or None if it is not set.
 
@@ -56,13 +74,15 @@ class DifySource:
         Raises:
             MailSettingsError: They are not only suspicious, but wrong.
         """
-        loaded = load(provider.settings, self.config_for(provider), provider=provider.name, prefix=provider.env_prefix)
-        return [(provider.variables.get(field, field), doubt) for field, doubt in loaded.doubts()]
+        config = self.config_for(provider)
+        found = [*provider.doubts(provider.load(config), config)]
+        mail_type = slips.doubt(self.get("MAIL_TYPE"))
+        return [("MAIL_TYPE", mail_type), *found] if mail_type else found
 
     def strangers(self, provider: Provider) -> list[tuple[str, str | None]]:
         """Return the variables that begin like the provider's and are none of them, each with its closest match."""
         prefix = provider.env_prefix
-        known = [info.variable for info in describe(provider.settings, prefix)]
+        known = [*provider.variables.values()]
         names = {*self._environ, *(self._config if isinstance(self._config, Mapping) else ())}
         found = sorted(name for name in names if name.startswith(prefix) and name not in known)
         return [(name, _closest(name, known, prefix)) for name in found if self.get(name) is not None]

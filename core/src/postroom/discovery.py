@@ -73,7 +73,7 @@ def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
         except Exception as error:  # noqa: BLE001  whatever is wrong with it must not hurt the others
             reason = " ".join(f"its metadata cannot be read ({type(error).__name__}: {error})".split())
             skipped.append(Skipped(name, reason))
-            _log.warning("%s is passed over: %s", name, reason)
+            _log.warning("mail: %s is passed over: %s", name, reason)
     return sorted(found, key=lambda each: (each.name, each.distribution)), skipped
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from postroom import settings
+from postroom import slips
 from postroom.delivery import Delivery
 from postroom.dify import DifySource
 from postroom.errors import MailConfigError, MailError, ProviderLoadError
@@ -67,7 +67,7 @@ class MailSenderFactory:
         sender = _build(str(source.get("MAIL_TYPE")), provider, source.config_for(provider), registry)
         for stranger, close in source.strangers(provider):
             advice = f"did you mean {close}?" if close else "it changes nothing"
-            _log.warning("%s: %s is none of its settings; %s", provider.name, stranger, advice)
+            _log.warning("mail: %s: %s is none of its settings; %s", provider.name, stranger, advice)
         return sender
 
     @classmethod
@@ -97,10 +97,10 @@ class MailSenderFactory:
 
 def _build(mail_type: str, provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
     """Build the sender, and say in the log what was built: one line at INFO, one at WARNING for each doubt."""
-    loaded = settings.load(provider.settings, config, provider=provider.name, prefix=provider.env_prefix)
+    loaded = provider.load(config)
     try:
         built: object = provider.build(loaded)
-        summary, doubts = loaded.summary(), list(loaded.doubts())
+        summary, doubts = loaded.summary(), [*provider.doubts(loaded, config)]
     except MailError:
         raise
     except Exception as error:
@@ -111,10 +111,16 @@ def _build(mail_type: str, provider: Provider, config: Mapping[str, object], reg
         if not isinstance(built, MailSender):
             raise MailConfigError(f"mail type {provider.name}: build returned {type(built).__name__}, not a Transport")
         built = PlainTransport(built, provider.name)
+    made = Delivery(built, provider, registry, loaded.default_from)
+    refusal = made.sender_refusal()
+    if refusal is not None:
+        doubts.append((provider.variables["default_from"], refusal.reason))
     _log.info("mail: %s", _line(mail_type, provider, summary, loaded.default_from, registry))
-    for field, doubt in doubts:
-        _log.warning("%s: %s: %s", provider.name, provider.variables.get(field, field), doubt)
-    return Delivery(built, provider, registry, loaded.default_from)
+    if (slip := slips.doubt(mail_type)) is not None:
+        doubts.insert(0, ("MAIL_TYPE", slip))
+    for variable, doubt in doubts:
+        _log.warning("mail: %s: %s: %s", provider.name, variable, doubt)
+    return made
 
 
 def _line(
@@ -127,7 +133,7 @@ def _line(
     """Return what was built, as `key=value` words."""
     found = registry.registration(provider.name)
     said = {
-        "type": mail_type,
+        "type": mail_type.strip(),
         "provider": provider.name,
         "distribution": found.distribution if found else None,
         "version": found.version if found else None,

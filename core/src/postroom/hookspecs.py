@@ -32,8 +32,9 @@ def postroom_route(config: Lookup) -> str:  # type: ignore[empty-body]  # a spec
     """Return the name of the provider to load instead of this one: `smtp` returns `smtp-` and the auth type.
 
     The registry asks the plugin whose name was asked for, and no other, each time a sender is made. `config.get(name)`
-    gives the raw, unvalidated setting or None; do not keep it. One hop: the name returned must be a provider, not a
-    route. An exception becomes `ProviderLoadError`.
+    gives the raw, unvalidated setting or None; do not keep it. What is asked for need not be a setting of the provider
+    that is chosen. One hop: the name returned must be a provider, not a route. An exception becomes
+    `ProviderLoadError`.
     """
 
 

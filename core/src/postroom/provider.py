@@ -1,33 +1,42 @@
 """The registration: what a plugin returns to say which provider it is."""
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import attrs
 
+from postroom import slips
 from postroom.capability import Capability, Limit
 from postroom.errors import MailMessageError
 from postroom.message import MailMessage
 from postroom.rules import Rule, Symptom, find_rule
 from postroom.send_errors import MailSendError
 from postroom.sender import MailSender, Transport
-from postroom.settings import SenderSettings, describe
+from postroom.settings import SenderSettings, describe, load
+
+_T = TypeVar("_T")
 
 
 def _capabilities(value: Iterable[Capability]) -> frozenset[Capability]:
-    return frozenset(value)
+    if isinstance(value, type):  # a newer core has members that a provider of today drops
+        raise TypeError("name each Capability that the provider carries, not the class")
+    return frozenset(_held("capabilities", Capability, value))
 
 
 def _limits(value: Iterable[Limit]) -> tuple[Limit, ...]:
-    return tuple(value)
+    return _held("limits", Limit, value)
 
 
 def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
+    return _held("rules", Rule, value)
+
+
+def _held(field: str, kind: type[_T], value: Iterable[_T]) -> tuple[_T, ...]:
     found = tuple(value)
     for each in found:
-        if not isinstance(each, Rule):  # else it would only be seen when a mail has failed already
-            raise TypeError(f"rules holds a {type(each).__name__}, not a Rule")
+        if not isinstance(each, kind):  # else it would only be seen when a mail is sent, or has failed already
+            raise TypeError(f"{field} holds a {type(each).__name__}, not a {kind.__name__}")
     return found
 
 
@@ -51,11 +60,14 @@ class Provider:
     )
     """What the environment variables of the settings begin with; `RESEND_` for `resend`."""
     capabilities: frozenset[Capability] = attrs.field(default=frozenset(), converter=_capabilities)
-    """The optional parts of a message that arrive through this provider."""
+    """The optional parts of a message that arrive through this provider, each by name."""
     limits: tuple[Limit, ...] = attrs.field(default=(), converter=_limits)
     """The rules of the service that a message must keep."""
     rules: tuple[Rule, ...] = attrs.field(default=(), converter=_rules)
     """What the failures mean that the service is known for, the more exact ones first."""
+    routed_by: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
+    """The settings that a route has looked at before it chose this provider, each with its variable. The registry
+    fills it in. They need not be settings of the provider itself."""
 
     def check(self, message: MailMessage) -> None:
         """Refuse what this provider cannot carry. `from_` is set.
@@ -72,15 +84,51 @@ class Provider:
             if found is not None:
                 raise MailMessageError(f"{self.name} takes {limit.rule}; this message has {found} ({limit.source})")
 
+    def load(self, config: Mapping[str, object]) -> SenderSettings:
+        """Return the settings, converted and validated.
+
+        Raises:
+            MailSettingsError: With every problem.
+        """
+        return load(self.settings, config, provider=self.name, prefix=self.env_prefix, routed_by=self.routed_by)
+
+    def doubts(self, loaded: SenderSettings, config: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        """Yield the variable and what is suspicious about it: how it is written first, then what the settings say.
+
+        Args:
+            loaded: The settings.
+            config: What they were made of: a blank at the end of a text is gone when it has been read.
+        """
+        found = {field: doubt for field, raw in config.items() if (doubt := slips.doubt(raw))}
+        for info in describe(self.settings, self.env_prefix) if found else ():
+            if info.type == "text" and info.field in found:
+                yield info.variable, found[info.field]
+        for field, doubt in loaded.doubts():
+            yield self.variables.get(field, field), doubt
+
     def diagnose(self, error: MailSendError) -> Rule | None:
-        """Return the rule that an error falls under, with the variables of this provider in it; None if none does."""
-        rule = find_rule(self.rules, Symptom.of(error))
+        """Return the rule that an error falls under, with the variables of this provider in it; None if none does.
+
+        The limits are among the rules: they say why a sender is refused before the service is asked.
+        """
+        rule = find_rule((*map(_rule_of, self.limits), *self.rules), Symptom.of(error))
         return None if rule is None else rule.named(self.variables)
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variable of each field of the settings."""
-        return {info.field: info.variable for info in describe(self.settings, self.env_prefix)}
+        """The environment variable of each field of the settings, and of each setting that a route has looked at."""
+        return {**self.routed_by, **{info.field: info.variable for info in describe(self.settings, self.env_prefix)}}
+
+
+def _rule_of(limit: Limit) -> Rule:
+    """Return the rule for a default sender that breaks the limit."""
+    return Rule(
+        meaning=f"Every message of the default sender is refused: the provider takes {limit.rule}",
+        remedy="Change {default_from}",
+        source=limit.source,
+        stage="sender",
+        text=limit.rule,
+    )
 
 
 def env_prefix(name: str) -> str:

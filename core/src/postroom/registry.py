@@ -8,9 +8,12 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from postroom import slips
 from postroom.discovery import Registration, Skipped, scan
 from postroom.errors import MailConfigError, ProviderConflictError, ProviderLoadError, UnknownProviderError
-from postroom.provider import Provider
+from postroom.provider import Provider, env_prefix
 from postroom.settings import Lookup
 
 if TYPE_CHECKING:
@@ -97,15 +100,15 @@ class ProviderRegistry:
         if name in self._added:
             return self._added[name]
         plugin = self.load(name)
-        target = self._ask(name, plugin, "postroom_route", config=config)
+        asked = _Asked(config)
+        target = self._ask(name, plugin, "postroom_route", config=asked)
         if target is None:
             return self._registration_of(name, plugin)
         if not isinstance(target, str):
             raise self._broken(name, f"postroom_route returned {type(target).__name__}, not a name")
         target = target.strip().lower()
-        if target in self._added:
-            return self._added[target]
-        return self._registration_of(target, self.load(target, asked=name))
+        found = self._added.get(target) or self._registration_of(target, self.load(target, asked=name))
+        return attrs.evolve(found, routed_by={field: env_prefix(name) + field.upper() for field in asked.fields})
 
     def load(self, name: str, *, asked: str | None = None) -> object:
         """Import the plugin of this name, once, and return it. `asked` is the family that routed to it, for the error.
@@ -136,7 +139,7 @@ class ProviderRegistry:
             try:
                 self._call_one(plugin, hook, **arguments)
             except Exception:  # noqa: BLE001  the mail is sent or not, whatever an observer does
-                _log.exception("observer %s failed in %s", self._plugins.get_name(plugin), hook)
+                _log.exception("mail: observer %s failed in %s", self._plugins.get_name(plugin), hook)
 
     def _scan(self) -> dict[str, list[Registration]]:
         with self._lock:
@@ -194,6 +197,19 @@ class ProviderRegistry:
         )
 
 
+class _Asked:
+    """The settings as a route sees them, and which of them it has asked for."""
+
+    def __init__(self, config: Lookup) -> None:
+        self._config = config
+        self.fields: set[str] = set()
+
+    def get(self, field: str, /) -> object:
+        """Return the raw value of a field, or None."""
+        self.fields.add(field)
+        return self._config.get(field)
+
+
 def _plugin_manager() -> "pluggy.PluginManager":
     """Return a manager that knows our hooks. pluggy is loaded with the first plugin or observer, not to list names."""
     import pluggy  # noqa: PLC0415
@@ -210,7 +226,9 @@ def _unknown(name: str, installed: list[str], skipped: list[Skipped], asked: str
 
     close = difflib.get_close_matches(name, [each for each in installed if each != asked], n=1, cutoff=0.75)
     advice = f"install the distribution that brings it, for a provider of ours: pip install postroom-{name}"
-    if close:
+    if slip := slips.remedy(name.removeprefix(f"{asked}-"), refused=True):
+        advice = f"write it {slip}"
+    elif close:
         advice = f"did you mean {close[0]}?"
     unread = f" (unreadable: {', '.join(each.distribution for each in skipped)})" if skipped else ""
     route = f" (chosen by {asked} from its settings)" if asked else ""

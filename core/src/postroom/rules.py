@@ -60,8 +60,9 @@ class Rule:
     """Condition: the enhanced status code, in which `x` is any number: `5.7.60`, `5.7.x`."""
     text: str | tuple[str, ...] | None = None
     """Condition: whole words of what the server said, without regard to case; of several, one must be there."""
-    host: str | None = None
-    """Condition: host name of the server, which an error names in its text."""
+    host: str | tuple[str, ...] | None = None
+    """Condition: the server, which an error names in its text: its host name, or a domain above it, in which `*` is any
+    part of a label, such as `smtp.*.example.com`; of several, one must be there."""
 
     def __attrs_post_init__(self) -> None:
         if not any((self.stage, self.code, self.enhanced_code, self.text, self.host)):
@@ -93,6 +94,11 @@ class Rule:
         return (self.text,) if isinstance(self.text, str) else self.text or ()
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """What `host` asks for, of which one must be there."""
+        return (self.host,) if isinstance(self.host, str) else self.host or ()
+
+    @property
     def fields(self) -> frozenset[str]:
         """The settings that the rule names."""
         return frozenset(_FIELD.findall(f"{self.meaning} {self.remedy}"))
@@ -112,7 +118,8 @@ class Rule:
         if self.text is not None:
             found.append((_WORDS, any(_has(symptom.text, each) for each in self.words) if symptom.text else None))
         if self.host is not None:
-            found.append((_WORDS, _has(symptom.text, self.host)))  # there are too many hosts to think of each
+            held = any(_names(symptom.text, each) for each in self.hosts)
+            found.append((_WORDS, held))  # never None: there are too many hosts to think of each
         return found
 
     def _has_code(self, code: int, enhanced_code: str | None) -> bool:
@@ -137,7 +144,7 @@ def in_variables(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _weight(pattern: str) -> int:
-    return 1 if "x" in pattern else 2
+    return 1 if pattern.endswith(("x", ".0")) else 2  # RFC 3463 section 2: a detail of 0 is an undefined one
 
 
 def _like(pattern: str, code: str, any_: str) -> bool:
@@ -147,3 +154,9 @@ def _like(pattern: str, code: str, any_: str) -> bool:
 def _has(text: str, words: str) -> bool:
     """Return True if the words are there, and not as a part of longer ones: AADSTS70021 is not AADSTS700213."""
     return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _names(text: str, host: str) -> bool:
+    """Return True if a text names the host or one below it; an address of a mailbox there is not the host."""
+    pattern = re.escape(host).replace(r"\*", r"[\w-]*")
+    return re.search(rf"(?<![\w.@-])([\w-]+\.)*{pattern}(?![\w-]|\.\w)", text, re.IGNORECASE) is not None

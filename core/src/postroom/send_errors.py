@@ -46,7 +46,7 @@ class MailSendError(MailError):
             retry_after: Seconds to wait, where the server said so.
             outcome: `NOT_SENT`, `PARTIAL` or `UNKNOWN`.
             safe_to_retry: True if the service recognises the same message and does not send it twice. `NOT_SENT` is
-                safe in any case.
+                safe in any case, `UNKNOWN` at this provider alone: no other service recognises the message.
         """
         super().__init__(reason)
         self.reason = reason

@@ -78,7 +78,7 @@ class DeliveringSender(MailSender, Protocol):
         """Do what `test_connection` does, and raise the reason.
 
         Raises:
-            MailError: The provider cannot be reached or does not know us.
+            MailError: The provider cannot be reached, does not know us, or refuses every message of the default sender.
         """
         ...
 

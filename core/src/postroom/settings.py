@@ -6,11 +6,12 @@ command line, so nothing is typed twice.
 """
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, TypeVar
 
 import attrs
 
+from postroom import slips, texts
 from postroom.address import Address
 from postroom.conversion import Reader, reader_for
 from postroom.errors import MailMessageError, MailSettingsError, SettingProblem
@@ -48,7 +49,8 @@ class SenderSettings:
     """What every provider can be told. Derive from it, and add fields.
 
     Raises:
-        MailSettingsError: The fields contradict each other; see `check`.
+        MailSettingsError: The fields contradict each other (see `check`), or a text holds control characters: none are
+            allowed in a `str`, and in a `Secret` none but tabs and line ends.
     """
 
     default_from: str | None = attrs.field(
@@ -62,7 +64,10 @@ class SenderSettings:
     )
 
     def __attrs_post_init__(self) -> None:
-        problems = [SettingProblem(field, None, reason) for field, reason in self.check()]
+        unusable = dict(texts.problems(self))
+        unusable.pop("default_from", None)  # whatever is wrong with it is a doubt, see there
+        found = [*unusable.items(), *((field, reason) for field, reason in self.check() if field not in unusable)]
+        problems = [SettingProblem(field, None, reason) for field, reason in found]
         if problems:
             raise MailSettingsError(type(self).__name__, problems)
 
@@ -152,15 +157,31 @@ def _describe(field: "attrs.Attribute[Any]", hint: object, prefix: str) -> Setti
     )
 
 
-def load(settings: type[Settings], config: Mapping[str, object], *, provider: str, prefix: str) -> Settings:
+def load(
+    settings: type[Settings],
+    config: Mapping[str, object],
+    *,
+    provider: str,
+    prefix: str,
+    routed_by: Container[str] = (),
+) -> Settings:
     """Convert and validate a raw mapping of field names to values. `None` and blank text mean unset.
+
+    Args:
+        settings: Class to make an instance of.
+        config: What is set.
+        provider: Name of the provider, for the error.
+        prefix: What the provider's variables begin with.
+        routed_by: Keys that a route has looked at; they need not be fields.
 
     Raises:
         MailSettingsError: With every problem: missing, malformed, unknown and contradicting settings.
     """
     known = {info.field: info for info in describe(settings, prefix)}
     hints = typing.get_type_hints(settings)
-    problems = [SettingProblem(key, None, _unknown(key, known)) for key in config if key not in known]
+    problems = [
+        SettingProblem(key, None, _unknown(key, known)) for key in config if key not in known and key not in routed_by
+    ]
     values: dict[str, Any] = {}
     for name, info in known.items():
         reader = reader_for(name, hints[name])
@@ -175,7 +196,7 @@ def load(settings: type[Settings], config: Mapping[str, object], *, provider: st
         made = settings(**values)
     except MailSettingsError as error:
         broken = {problem.field for problem in problems}
-        problems += [_named(problem, known) for problem in error.problems if problem.field not in broken]
+        problems += [_named(problem, known, config) for problem in error.problems if problem.field not in broken]
     except Exception as error:  # noqa: BLE001  a validator of attrs raises what it likes, and quotes the value
         if not problems:  # else it may have stumbled over what stands in for a value
             reason = f"{settings.__name__} refuses the settings with {type(error).__name__}"
@@ -196,13 +217,17 @@ def _read(info: SettingInfo, reader: Reader, raw: object) -> object:
     try:
         return reader.read(raw)
     except (ValueError, OverflowError):
-        raise ValueError(f"{_words(info.field)} must be {reader.says}") from None
+        raise ValueError(slips.because(f"{_words(info.field)} must be {reader.says}", text)) from None
 
 
-def _named(problem: SettingProblem, known: Mapping[str, SettingInfo]) -> SettingProblem:
-    """Return a problem that `check` found, with the variable that sets the field."""
+def _named(problem: SettingProblem, known: Mapping[str, SettingInfo], config: Mapping[str, object]) -> SettingProblem:
+    """Return a problem that `check` found, with the variable that sets the field, and what may be the cause."""
     info = known.get(problem.field)
-    return attrs.evolve(problem, variable=info.variable if info else None)
+    if info is None:
+        return attrs.evolve(problem, variable=None)
+    raw = config.get(info.field) if info.type == "text" else None  # else it has been read, so it is written well
+    read = raw.strip() if isinstance(raw, str) and not info.secret else raw
+    return attrs.evolve(problem, variable=info.variable, reason=slips.because(problem.reason, read))
 
 
 def _unknown(key: str, known: Mapping[str, SettingInfo]) -> str:

@@ -4,6 +4,13 @@ from pigeon_post.settings import PigeonSettings
 
 from postroom import Capability, Provider, Rule, Transport, hookimpl
 
+CAPABILITIES = (
+    Capability.ATTACHMENTS,
+    Capability.INLINE_ATTACHMENTS,
+    Capability.HEADERS,
+    Capability.TAGS,
+    Capability.METADATA,
+)
 RULES = (
     Rule(
         meaning="The keeper of the loft does not know the key",
@@ -23,8 +30,7 @@ RULES = (
 @hookimpl
 def postroom_provider() -> Provider:
     """Register the provider."""
-    capabilities = [each for each in Capability if each is not Capability.SEND_AT]
-    return Provider("pigeon-post", PigeonSettings, build, title="Pigeon Post", capabilities=capabilities, rules=RULES)
+    return Provider("pigeon-post", PigeonSettings, build, title="Pigeon Post", capabilities=CAPABILITIES, rules=RULES)
 
 
 def build(settings: PigeonSettings) -> Transport:

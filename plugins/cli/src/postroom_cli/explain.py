@@ -1,15 +1,13 @@
 """`postroom explain`: what a reply means, by the rules of the providers that are installed, without network."""
 
-import re
+from typing import Self
 
+import attrs
 import click
 
 from postroom import Provider, ProviderRegistry, Rule, Symptom, find_rule
 from postroom_cli import listing, output
-
-# Neither a port (`mail.example.com:587`) nor the milliseconds of a log (`10:00:00,345`) is a code.
-_CODE = re.compile(r"(?<![\w.:,])([2-5]\d\d)(?!\w|\.\w)")
-_ENHANCED = re.compile(r"(?<![\w.])([245]\.\d{1,3}\.\d{1,3})(?!\w|\.\w)")
+from postroom_cli.line import Line
 
 
 @click.command()
@@ -38,41 +36,54 @@ def look_up(text: str, providers: list[Provider]) -> list[tuple[Rule, list[str]]
 
     The rules that are most like the text count. Before them goes what holds whatever else is not known of it.
     """
-    symptom = _symptom(text)
-    likely = {provider.name: _likely(provider, symptom) for provider in providers}
-    most = max((likeness for rules in likely.values() for likeness in rules.values()), default=0)
+    line = Line(text)
+    symptom = line.symptom
+    asked = [_Asked.about(each, symptom) for each in line.about(providers)]
+    outdone = {rule for each in asked for rule in each.outdone}
+    likely = {each: [rule for rule in each.likely if rule not in outdone] for each in asked}
+    most = max((rule.likeness(symptom) for rules in likely.values() for rule in rules), default=0)
     found: dict[Rule, list[str]] = {}
     certain: set[Rule] = set()
-    for provider in providers:
-        rules = likely[provider.name]
-        if most not in rules.values():
+    for each, rules in likely.items():
+        if most not in [rule.likeness(symptom) for rule in rules]:
             continue  # what it knows is about something else
-        for each, likeness in rules.items():
-            if likeness == most or each.matches(symptom):
+        for rule in rules:
+            if rule is each.first or rule.likeness(symptom) == most:
                 # One sentence is shown once, whatever conditions lead to it.
-                shown = each.named(provider.variables)
-                rule = Rule(meaning=shown.meaning, remedy=shown.remedy, source=shown.source, text=text)
-                names = found.setdefault(rule, [])
-                names.extend([provider.name] if provider.name not in names else [])
-                certain.update([rule] if each.matches(symptom) else [])
+                told = rule.named(each.provider.variables)
+                shown = Rule(meaning=told.meaning, remedy=told.remedy, source=told.source, text=text)
+                names = found.setdefault(shown, [])
+                names.extend([each.provider.name] if each.provider.name not in names else [])
+                certain.update([shown] if rule is each.first else [])
     return sorted(found.items(), key=lambda each: each[0] not in certain)
 
 
-def _likely(provider: Provider, symptom: Symptom) -> dict[Rule, int]:
-    """Return how like a symptom the rules of a provider are, without those that another one goes before."""
-    first = find_rule(provider.rules, symptom)
-    return {
-        each: likeness
-        for each in provider.rules
-        if (likeness := each.likeness(symptom)) and (each is first or not each.matches(symptom))
-    }
+@attrs.frozen(eq=False)
+class _Asked:
+    """What one provider knows of a symptom."""
+
+    provider: Provider
+    first: Rule | None
+    """The rule that holds as it is."""
+    likely: list[Rule]
+    """That one, and those that ask for something that is not there."""
+    outdone: list[Rule]
+    """Those of the latter that say no more than the one that holds; no other provider need show them."""
+
+    @classmethod
+    def about(cls, provider: Provider, symptom: Symptom) -> Self:
+        """Ask a provider."""
+        first = find_rule(provider.rules, symptom)
+        open_ = [rule for rule in provider.rules if rule.likeness(symptom) and not rule.matches(symptom)]
+        if first is None:
+            return cls(provider, None, open_, [])
+        outdone = [rule for rule in open_ if not _is_more_exact(rule, first, symptom)]
+        return cls(provider, first, [first, *open_], outdone)
 
 
-def _symptom(text: str) -> Symptom:
-    code, enhanced = _CODE.search(text), _ENHANCED.search(text)
-    words = _ENHANCED.sub(" ", _CODE.sub(" ", text))
-    return Symptom(
-        text=text if re.search(r"[^\W\d]{2}", words) else "",
-        code=int(code[1]) if code else None,
-        enhanced_code=enhanced[1] if enhanced else None,
-    )
+def _is_more_exact(rule: Rule, first: Rule, symptom: Symptom) -> bool:
+    """Return True if a rule is about this very enhanced code, and fits better than the one that holds as it is."""
+    named = rule.enhanced_code is not None and symptom.enhanced_code is not None
+    # A detail of 0 is an undefined one (RFC 3463 section 2).
+    exact = named and not str(rule.enhanced_code).endswith((".x", ".0"))
+    return exact and rule.likeness(symptom) > first.likeness(symptom)

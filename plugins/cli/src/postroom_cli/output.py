@@ -89,6 +89,6 @@ def log_to_stderr(level: int) -> Iterator[None]:
 
 class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        say(record.levelname.lower(), record.getMessage())
+        say(record.levelname.lower(), record.getMessage().removeprefix("mail: "))  # which is for logs of applications
         if record.exc_info and record.exc_info[1] is not None:
             show_origin(record.exc_info[1])

@@ -3,6 +3,15 @@
 from postroom import Capability, Provider, Transport, hookimpl
 from postroom_console.settings import ConsoleSettings
 
+CAPABILITIES = (
+    Capability.ATTACHMENTS,
+    Capability.INLINE_ATTACHMENTS,
+    Capability.HEADERS,
+    Capability.TAGS,
+    Capability.METADATA,
+    Capability.SEND_AT,
+)
+
 
 @hookimpl
 def postroom_provider() -> Provider:
@@ -12,7 +21,7 @@ def postroom_provider() -> Provider:
         title="Console",
         settings=ConsoleSettings,
         build=build,
-        capabilities=Capability,  # all there are: each is printed
+        capabilities=CAPABILITIES,  # each is printed
     )
 
 

@@ -3,6 +3,15 @@
 from postroom import Capability, Provider, Transport, hookimpl
 from postroom_file.settings import FileSettings
 
+CAPABILITIES = (
+    Capability.ATTACHMENTS,
+    Capability.INLINE_ATTACHMENTS,
+    Capability.HEADERS,
+    Capability.TAGS,
+    Capability.METADATA,
+    Capability.SEND_AT,
+)
+
 
 @hookimpl
 def postroom_provider() -> Provider:
@@ -13,7 +22,7 @@ def postroom_provider() -> Provider:
         settings=FileSettings,
         build=build,
         env_prefix="MAIL_FILE_",  # FILE_ would claim variables of any application that has to do with files
-        capabilities=Capability,  # all there are: what has no place in a mail stands in its preview
+        capabilities=CAPABILITIES,  # what has no place in a mail stands in its preview
     )
 
 

@@ -1,6 +1,5 @@
 """The settings of `file`."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -18,12 +17,6 @@ class FileSettings(SenderSettings):
     def folder(self) -> Path:
         """The folder, from the root: an application may change its working directory later."""
         return Path(self.dir).absolute()
-
-    def check(self) -> Iterator[tuple[str, str]]:
-        """Yield what is wrong with the folder's name."""
-        yield from super().check()
-        if "\0" in self.dir:
-            yield "dir", "dir must not contain NUL"
 
     def summary(self) -> dict[str, object]:
         """Return the folder."""

@@ -55,9 +55,12 @@ class Mail:
         self._default_send_from = None if sender is None else sender.default_from
         app.extensions["postroom"] = self
         if sender is None:
-            _log.warning("MAIL_TYPE is not set: no mail will be sent")
+            _log.warning("mail: MAIL_TYPE is not set: no mail will be sent")
         elif self._default_send_from is None:
-            _log.warning("MAIL_DEFAULT_SEND_FROM is not set: a mail that names no sender will be refused")
+            _log.warning(
+                "mail: %s: MAIL_DEFAULT_SEND_FROM is not set: a mail that names no sender will be refused",
+                sender.provider,
+            )
 
     def is_inited(self) -> bool:
         """Return True if there is something to send with."""

@@ -9,7 +9,7 @@ import importlib.metadata
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -17,10 +17,10 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from postroom import Secret, Step
-from postroom_http import failures, way
+from postroom_http import failures, proxies, way
 from postroom_http.answer import STAGE, Answer
 from postroom_http.settings import HttpSettings
 
@@ -73,7 +73,13 @@ class HttpClient:
         return self._exchange("GET", path, stage=stage)
 
     def post(
-        self, path: str, payload: object, *, if_lost: failures.Lost, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        payload: object,
+        *,
+        if_lost: failures.Lost,
+        headers: Mapping[str, str] | None = None,
+        leaving: Callable[[], None] | None = None,
     ) -> Answer:
         """Send `payload` as JSON, once.
 
@@ -82,11 +88,12 @@ class HttpClient:
             payload: What `json.dumps` takes.
             if_lost: What it means when the request has left and no answer comes.
             headers: Further headers.
+            leaving: Called just before the last octet leaves, as a transport's `leaving` wants it.
 
         Raises:
             MailSendError: No answer came. `NOT_SENT` as long as a part of the request was still here, else `UNKNOWN`.
         """
-        body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline)
+        body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline, leaving)
         return self._exchange("POST", path, {"Content-Type": "application/json", **(headers or {})}, body, if_lost)
 
     def probe(self) -> Iterator[Step]:
@@ -98,12 +105,11 @@ class HttpClient:
             MailSendError: The next step failed; `stage` is its name.
         """
         session = self._current()
-        proxy = select_proxy(self._url, dict(session.proxies))
         verify = session.verify
         return way.steps(
             self._url,
             self.peer,
-            proxy=proxy,
+            proxy=proxies.between(self._url, session.proxies),
             bundle=verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH,
             timeout=min(each for each in (self._settings.timeout, self._settings.deadline, way.LONGEST) if each),
         )
@@ -132,8 +138,12 @@ class HttpClient:
             read=_READ if seconds is None else seconds,
             total=self._settings.deadline,
         )
+        session = self._current()
+        proxy = proxies.between(self._url, session.proxies)
+        if proxy is not None:
+            proxy.check(self.peer.host)
         try:
-            with self._current().request(
+            with session.request(
                 method,
                 self._url + path,
                 data=body,
@@ -144,9 +154,9 @@ class HttpClient:
                 stream=True,
             ) as response:
                 return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)), stage)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except failures.RAISED as error:
             left = None if body is None else body.left
-            failure = failures.from_exception(error, self.peer, if_lost, left=left, stage=stage)
+            failure = failures.from_exception(error, self.peer, if_lost, left=left, stage=stage, proxy=proxy)
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
 
@@ -167,7 +177,7 @@ class HttpClient:
         # Proxies and the CA bundle are the environment's, read once. Nothing else is: a .netrc would replace the key.
         found = session.merge_environment_settings(self._url, {}, None, self._settings.ca_file or None, None)
         session.trust_env = False
-        session.proxies, session.verify = found["proxies"], found["verify"]
+        session.proxies, session.verify = proxies.complete(found["proxies"]), found["verify"]
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.update(
             {"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "identity"}
@@ -195,10 +205,11 @@ class _Body:
     Until then no server can have taken the request: it waits for as many octets as Content-Length says.
     """
 
-    def __init__(self, data: bytes, until: float) -> None:
+    def __init__(self, data: bytes, until: float, leaving: Callable[[], None] | None) -> None:
         self.left = False
         self._data = data
         self._until = until
+        self._leaving = leaving
 
     def __len__(self) -> int:
         return len(self._data)
@@ -207,6 +218,8 @@ class _Body:
         for start in range(0, len(self._data), _BLOCK):
             if time.monotonic() > self._until:
                 raise TimeoutError
+            if self._leaving is not None and start + _BLOCK >= len(self._data):
+                self._leaving()
             yield self._data[start : start + _BLOCK]
         self.left = True  # whoever asks for more has handed over the last block
 

@@ -1,11 +1,13 @@
 """What became of a request: an answer that refuses, or none; each as the error that says whether the mail was sent."""
 
+import datetime
 import email.utils
 import http.client
 import re
 import socket
 import ssl
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -15,7 +17,12 @@ import urllib3
 from postroom import MailConnectionError, MailSendError, MailTimeoutError, Outcome, Rule, Secret, Symptom
 from postroom_http import rules as general
 from postroom_http.answer import STAGE, Answer
+from postroom_http.proxies import Proxy
 from postroom_http.rules import NOT_THE_API, AnswerRule
+
+_DIGITS = 9  # of the longest wait, in seconds
+RAISED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""What a request by `requests` raises. Some of urllib3's come through as they are."""
 
 _TEXT_LIMIT = 200  # characters of a service's own words
 _GENERAL = general.rules()
@@ -23,12 +30,14 @@ _CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # a lost connection that OpenS
 _WORDS = {
     http.client.RemoteDisconnected: "the server closed the connection",
     http.client.HTTPException: "it does not speak HTTP",
-    OSError: "the CAs to trust cannot be read",  # by requests, without a number, and with the path in its text
     UnicodeError: "this is no name of a host",
     urllib3.exceptions.LocationParseError: "this is no name of a host",
 }
 _NO_NAME = UnicodeError | urllib3.exceptions.LocationParseError
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # the only place where http.client has a proxy's answer
+_LATE = (TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError)
+_TUNNEL = re.compile(r"Tunnel connection failed: ")
+# A refusal by HTTP below 500, a rule of a SOCKS server (RFC 1928 section 6), or a login that it does not take.
+_FOR_GOOD = re.compile(r"Tunnel connection failed: [1-4]|0x02|.*authenticat", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -36,12 +45,13 @@ class Peer:
     """Whom a request goes to."""
 
     host: str
-    key: Secret
+    key: Secret | None = None
+    """What is hidden in its words."""
 
     def conceal(self, text: str) -> str:
         """Return what a service said in one line, fit for a log, without the key, at most 200 characters."""
         line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-        return line.replace(self.key.reveal(), "***")[:_TEXT_LIMIT]
+        return (line.replace(self.key.reveal(), "***") if self.key else line)[:_TEXT_LIMIT]
 
 
 @attrs.frozen
@@ -51,7 +61,7 @@ class Lost:
     remedy: str
     """What to do before sending again."""
     safe_to_retry: bool = False
-    """True if the service recognises the same request."""
+    """True if the service recognises the same request. Another service does not: this holds at this one alone."""
 
 
 def from_answer(
@@ -95,7 +105,13 @@ def _find(among: Iterable[Rule], symptom: Symptom) -> AnswerRule:
 
 
 def from_exception(
-    error: Exception, peer: Peer, lost: Lost | None, *, left: bool | None, stage: str = STAGE
+    error: Exception,
+    peer: Peer,
+    lost: Lost | None,
+    *,
+    left: bool | None,
+    stage: str = STAGE,
+    proxy: Proxy | None = None,
 ) -> MailSendError:
     """Return the error for a request without an answer.
 
@@ -105,26 +121,29 @@ def from_exception(
         lost: What to do if it had left; None if it sends no mail.
         left: True if the whole request had left; None if it has no body, so that it leaves with the connection.
         stage: What the request was for.
+        proxy: The proxy in between.
     """
     chain = list(_chain(error))
-    late = any(isinstance(each, TimeoutError | requests.Timeout) for each in chain)
+    late = any(isinstance(each, _LATE) for each in chain)
+    if proxy is not None and any(_in_tunnel(each) for each in chain):
+        return unreachable(error, peer, proxy=proxy)
     broke = any(isinstance(each, urllib3.exceptions.ProtocolError) for each in chain)
     if left or (left is None and (broke or any(isinstance(each, requests.ReadTimeout) for each in chain))):
         said = "did not answer in time" if late else f"was lost before it answered: {_words(chain[-1])}"
+        through = f", through {proxy.way}" if proxy is not None else ""
         return (MailTimeoutError if late else MailConnectionError)(
-            f"{peer.host} {said}",
+            f"{peer.host} {said}{through}",
             remedy=lost.remedy if lost else None,
             stage=stage,
             transient=lost.safe_to_retry if lost else True,
             outcome=Outcome.UNKNOWN if lost else Outcome.NOT_SENT,
             safe_to_retry=lost is not None and lost.safe_to_retry,
         )
-    proxied = any(isinstance(each, requests.exceptions.ProxyError) for each in chain)
-    return unreachable(error, peer, proxied=proxied, broke=broke)
+    return unreachable(error, peer, proxy=proxy, broke=broke)
 
 
 def unreachable(
-    error: Exception, peer: Peer, *, stage: str | None = None, proxied: bool = False, broke: bool = False
+    error: Exception, peer: Peer, *, stage: str | None = None, proxy: Proxy | None = None, broke: bool = False
 ) -> MailSendError:
     """Return the error for a server that did not get the request, or not the whole of it.
 
@@ -132,39 +151,63 @@ def unreachable(
         error: What the system, TLS or `requests` raised.
         peer: Whom the request was for.
         stage: The step that failed; None goes by the error.
-        proxied: True if it is a proxy that was not reached, or that does not reach the server.
+        proxy: The proxy in between. It is named, unless it is the service's TLS that has failed.
         broke: True if a part of the request may have left.
     """
     chain = list(_chain(error))
-    late = any(isinstance(each, TimeoutError | requests.Timeout) for each in chain)
+    late = any(isinstance(each, _LATE) for each in chain)
     last = chain[-1]
-    refused = _TUNNEL.match(str(last)) if proxied else None
-    reason = "not in time" if late else peer.conceal(str(last)) if refused else _words(last)
-    doing, proxy = "cannot send the whole request to" if broke else "cannot reach", "the proxy to " if proxied else ""
+    what = f"{'cannot send the whole request to' if broke else 'cannot reach'} {peer.host}"
+    stage = stage or _stage(last)
+    if proxy is not None and (
+        not _of_tls(last) or any(isinstance(each, requests.exceptions.ProxyError) for each in chain)
+    ):
+        refusal = _refusal(last)
+        why = "not in time" if late else peer.conceal(refusal) if refusal else _words(last)
+        for_good = _FOR_GOOD.match(refusal) if refusal else _permanent(last)
+        return proxy.failure(what, why, stage=stage, transient=late or not for_good, late=late)
     return (MailTimeoutError if late else MailConnectionError)(
-        f"{doing} {proxy}{peer.host}: {reason}",
-        stage=stage or _stage(last),
-        transient=late or (refused[1] >= "500" if refused else not _permanent(last)),
+        f"{what}: {'not in time' if late else _words(last)}", stage=stage, transient=late or not _permanent(last)
     )
 
 
+def _refusal(error: BaseException) -> str | None:
+    """Return a proxy's own words, which http.client and PySocks have in the text of their exceptions only."""
+    said = str(error)
+    return said if _TUNNEL.match(said) or type(error).__module__ == "socks" else None
+
+
 def seconds(value: str | None) -> float | None:
-    """Return how long a `Retry-After` (RFC 9110 section 10.2.3) asks to wait; None if it is no number and no date."""
+    """Return how long a `Retry-After` (RFC 9110 section 10.2.3) asks to wait; None if it is no number and no date.
+
+    None as well for more than thirty years, which nobody means.
+    """
     if value is None:
         return None
-    if value.isdecimal() and len(value) < 10:
-        return float(value)
+    if value.isascii() and value.isdecimal():
+        return float(value) if len(value) <= _DIGITS else None
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        until = email.utils.parsedate_to_datetime(value)
+        if until.tzinfo is None:  # one of the three forms names no zone; all are in GMT (RFC 9110 section 5.6.7)
+            until = until.replace(tzinfo=datetime.UTC)
+        left = max(0.0, until.timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
+    return left if left < 10**_DIGITS else None
+
+
+def _in_tunnel(error: BaseException) -> bool:
+    """Return True if the proxy was being asked for a tunnel. Only where an exception was raised says so."""
+    return any(frame.f_code.co_name == "_tunnel" for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and what is wrapped in it. requests and urllib3 put it into an argument, or raise from it."""
     while error is not None:
         yield error
-        inner = [getattr(error, "reason", None), *error.args, error.__cause__]
+        inner = [getattr(error, "reason", None), *error.args, error.__cause__, getattr(error, "socket_err", None)]
+        if type(error.__context__).__module__ == "socks":  # urllib3 does not raise from that one
+            inner.append(error.__context__)
         error = next((each for each in inner if isinstance(each, BaseException)), None)
 
 
@@ -175,16 +218,18 @@ def _words(error: BaseException) -> str:
         return _WORDS[http.client.RemoteDisconnected]
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
+    if type(error) is OSError and not error.strerror:
+        return "the CAs to trust cannot be read"  # by requests, without a number, and with the path in its text
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return next((words for kind, words in _WORDS.items() if isinstance(error, kind)), type(error).__name__)
 
 
 def _permanent(error: BaseException) -> bool:
-    """Return True if trying again will not help: the name does not exist, TLS is misconfigured."""
+    """Return True if trying again will not help: the name does not exist, TLS is misconfigured, an address is none."""
     if isinstance(error, socket.gaierror):
         return error.errno != socket.EAI_AGAIN
-    return isinstance(error, _NO_NAME) or _of_tls(error)
+    return isinstance(error, ValueError) or _of_tls(error)
 
 
 def _stage(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from postroom import (
     Outcome,
     Rule,
 )
+from postroom_http.proxy_rules import PROXY
 
 NOT_THE_API = "nothing that its API would say"
 """What an error says of an answer in which the provider has found no words of the service."""
@@ -49,6 +50,18 @@ def rules(key: str = "api_key") -> tuple[Rule, ...]:
     return tuple(rule.named({"api_key": f"{{{key}}}"}) for rule in _RULES)
 
 
+def on_the_way(stage: str, *, api_url: str, ca_file: str) -> tuple[Rule, ...]:
+    """Return the rules about proxies and TLS, for a request that is one step of something else, as that for a token.
+
+    Args:
+        stage: What the step is called, whatever has failed in it.
+        api_url: Field of the settings with the address of the service.
+        ca_file: Field of the settings with the CAs to trust.
+    """
+    fields = {"api_url": f"{{{api_url}}}", "ca_file": f"{{{ca_file}}}"}
+    return tuple(attrs.evolve(rule.named(fields), stage=stage) for rule in (*PROXY, *_TLS) if rule.text)
+
+
 BY_SOMETHING_ELSE = (
     AnswerRule(
         meaning="The request was refused, by a proxy or a firewall and not by the service", remedy=_ELSE,
@@ -60,23 +73,6 @@ BY_SOMETHING_ELSE = (
     ),
 )  # fmt: skip
 """For a provider whose own rules for 401 and 403 go by the status alone: it has these before them."""
-
-_PROXY = (
-    Rule(
-        meaning="The proxy wants a user name and a password",
-        remedy="Set HTTPS_PROXY to http://user:password@host:port",
-        source=f"{_HTTP}15.5.8", text="Tunnel connection failed: 407",
-    ),
-    Rule(
-        meaning="The proxy does not let this host reach the service",
-        remedy="Have the service allowed at the proxy, or name its host in NO_PROXY",
-        source=f"{_HTTP}15.5.4", text="Tunnel connection failed: 403",
-    ),
-    Rule(
-        meaning="The proxy that the environment names cannot be reached, or does not reach the service",
-        remedy="Check HTTPS_PROXY", source=f"{_HTTP}9.3.6", text="the proxy to",
-    ),
-)  # fmt: skip
 
 _DNS = (
     Rule(
@@ -239,4 +235,4 @@ _ANSWERS = (
 )  # fmt: skip
 
 # Answers first: each of them has a code, so what a service says in one is not taken for the words of a failure.
-_RULES: tuple[Rule, ...] = (*_ANSWERS, *_PROXY, *_DNS, *_TLS, *_CONNECTION)
+_RULES: tuple[Rule, ...] = (*_ANSWERS, *PROXY, *_DNS, *_TLS, *_CONNECTION)

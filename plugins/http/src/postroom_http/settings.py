@@ -1,6 +1,7 @@
 """The settings that every provider with an HTTP API has."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +9,10 @@ from urllib.parse import urlsplit
 import attrs
 
 from postroom import Secret, SenderSettings, setting
+from postroom_http import proxies
+
+# RFC 3986 section 2. A backslash is a part of the host to one library, and its end to another.
+_CHARACTERS = re.compile(r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]*")
 
 
 @attrs.frozen(kw_only=True)
@@ -24,10 +29,17 @@ class HttpSettings(SenderSettings):
         """Return where the API is."""
         return {"api_url": self.api_url}
 
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield the variable of a proxy by which nothing can be sent."""
+        yield from super().doubts()
+        doubt = proxies.doubt(self.api_url)
+        if doubt is not None:
+            yield doubt
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the fields."""
         yield from super().check()
-        wrong = _wrong_url(self.api_url)
+        wrong = wrong_url(self.api_url)
         if wrong is not None:
             yield "api_url", f"api url {wrong}"
         if not 0 < self.deadline <= 86400:
@@ -36,19 +48,19 @@ class HttpSettings(SenderSettings):
             yield "ca_file", "ca file does not exist here"
         for field in attrs.fields(type(self)):
             value = getattr(self, field.name)
-            if isinstance(value, Secret) and not _fits_a_header(value.reveal()):
-                words = field.name.replace("_", " ")
-                yield field.name, f"{words} must be visible ASCII characters, without blanks, quotes or a line end"
+            wrong = _wrong_key(value.reveal()) if isinstance(value, Secret) else None
+            if wrong is not None:
+                yield field.name, f"{field.name.replace('_', ' ')} {wrong}"
 
 
-def _wrong_url(url: str) -> str | None:
-    """Return what is wrong with the address of an API. It never quotes it, since it may hold a password."""
+def wrong_url(url: str) -> str | None:
+    """Return what is wrong with the address of a service. It never quotes it, since it may hold a password."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "is not a URL"
-    if parts.scheme not in ("https", "http") or not host or not url.isascii() or any(char.isspace() for char in url):
+    if parts.scheme not in ("https", "http") or not host or not _CHARACTERS.fullmatch(url):
         return "must look like https://api.example.com"
     if "@" in parts.netloc:
         return "must hold no user name and no password"
@@ -67,5 +79,9 @@ def _is_local(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _fits_a_header(key: str) -> bool:
-    return all("!" <= char <= "~" and char not in "\"'" for char in key)
+def _wrong_key(key: str) -> str | None:
+    """Return what is wrong with a key, which has to fit into a header. It never quotes it."""
+    bare = key.rstrip("\r\n")
+    if not all("!" <= char <= "~" and char not in "\"'" for char in bare):
+        return "must be visible ASCII characters, without blanks, quotes or a line end"
+    return None if bare == key else "ends with a line end: remove it (`echo` adds one)"

@@ -12,20 +12,19 @@ import urllib3
 
 from postroom import MailSendError, Step
 from postroom_http.failures import Peer, unreachable
+from postroom_http.proxies import Proxy
 
 LONGEST = 8.0
 """Seconds that a step may take at most. How long a name is looked up is up to the system."""
 
-_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
-
-def steps(url: str, peer: Peer, *, proxy: str | None, bundle: str, timeout: float) -> Iterator[Step]:
+def steps(url: str, peer: Peer, *, proxy: Proxy | None, bundle: str, timeout: float) -> Iterator[Step]:
     """Yield `dns`, `connect` and `tls`. TLS is left out for plain HTTP, and behind a proxy, whose tunnel is not opened.
 
     Args:
         url: Address of the API.
         peer: Whom errors name.
-        proxy: Address of the proxy in between; None if there is none.
+        proxy: The proxy in between; None if there is none.
         bundle: File or folder with the CAs to trust.
         timeout: Seconds for each step.
 
@@ -34,9 +33,13 @@ def steps(url: str, peer: Peer, *, proxy: str | None, bundle: str, timeout: floa
     """
 
     def failed(stage: str, error: Exception) -> MailSendError:
-        return unreachable(error, peer, stage=stage, proxied=proxy is not None)
+        return unreachable(error, peer, stage=stage, proxy=proxy)
 
-    host, port = _place(proxy if proxy is not None else url)
+    if proxy is not None:
+        proxy.check(peer.host)
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = (parts.hostname or "", port) if proxy is None else (proxy.host, proxy.port)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -62,12 +65,6 @@ def steps(url: str, peer: Peer, *, proxy: str | None, bundle: str, timeout: floa
         except (OSError, urllib3.exceptions.HTTPError) as error:
             raise failed("tls", error) from error
         yield Step.of_tls(secure)
-
-
-def _place(url: str) -> tuple[str, int]:
-    """Return host and port. A proxy may be named without its scheme; it is http then, as `requests` has it."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 80)
 
 
 def _connected(addresses: list[str], port: int, timeout: float) -> socket.socket:

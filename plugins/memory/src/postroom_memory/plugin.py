@@ -3,6 +3,15 @@
 from postroom import Capability, Provider, Transport, hookimpl
 from postroom_memory.settings import MemorySettings
 
+CAPABILITIES = (
+    Capability.ATTACHMENTS,
+    Capability.INLINE_ATTACHMENTS,
+    Capability.HEADERS,
+    Capability.TAGS,
+    Capability.METADATA,
+    Capability.SEND_AT,
+)
+
 
 @hookimpl
 def postroom_provider() -> Provider:
@@ -12,7 +21,7 @@ def postroom_provider() -> Provider:
         title="Memory",
         settings=MemorySettings,
         build=build,
-        capabilities=Capability,  # all there are: the message itself is kept
+        capabilities=CAPABILITIES,  # the message itself is kept
     )
 
 

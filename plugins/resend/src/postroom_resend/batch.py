@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any
 
-from postroom import MailError, MailMessage, MailRejectedError, MailSendError, Outcome, Receipt
+from postroom import Leaving, MailError, MailMessage, MailRejectedError, MailSendError, Outcome, Receipt
 from postroom_http.answer import STAGE, Answer
 from postroom_http.client import HttpClient
 from postroom_http.failures import Lost
@@ -25,12 +25,14 @@ Deliver = Callable[[MailMessage], Receipt]
 Result = Receipt | MailError
 
 
-def deliver_many(client: HttpClient, deliver: Deliver, messages: Iterable[MailMessage]) -> Iterator[Result]:
+def deliver_many(
+    client: HttpClient, deliver: Deliver, messages: Iterable[MailMessage], leaving: Leaving | None
+) -> Iterator[Result]:
     """Yield one result for each message, in order."""
     rest = iter(messages)
     while window := list(itertools.islice(rest, _LARGEST)):
         together = [message for message in window if _fits_a_batch(message)]
-        results = iter(_batch(client, deliver, together))
+        results = iter(_batch(client, deliver, together, leaving))
         for message in window:
             yield next(results) if _fits_a_batch(message) else _single(deliver, message)
 
@@ -46,11 +48,11 @@ def _single(deliver: Deliver, message: MailMessage) -> Result:
         return error
 
 
-def _batch(client: HttpClient, deliver: Deliver, messages: list[MailMessage]) -> list[Result]:
+def _batch(client: HttpClient, deliver: Deliver, messages: list[MailMessage], leaving: Leaving | None) -> list[Result]:
     if len(messages) < 2:
         return [_single(deliver, message) for message in messages]
     try:
-        return _post(client, messages)
+        return _post(client, messages, leaving)
     except MailSendError as error:
         if isinstance(error, MailRejectedError) and error.code in _BY_CONTENT:
             # The batch as a whole: one message in it may be the cause. Each has its chance alone.
@@ -58,17 +60,22 @@ def _batch(client: HttpClient, deliver: Deliver, messages: list[MailMessage]) ->
         return [copy(error) for _ in messages]
 
 
-def _post(client: HttpClient, messages: list[MailMessage]) -> list[Result]:
+def _post(client: HttpClient, messages: list[MailMessage], leaving: Leaving | None) -> list[Result]:
     keys = "\n".join(message.idempotency_key for message in messages)
     headers = {"Idempotency-Key": hashlib.sha256(keys.encode()).hexdigest(), "x-batch-validation": "permissive"}
     payload = [to_payload(message) for message in messages]
 
-    def offer() -> list[Result]:
-        answer = client.post("/emails/batch", payload, headers=headers, if_lost=_UNSAFE)
+    def leave() -> None:
+        if leaving is not None:
+            for message in messages:
+                leaving(message)
+
+    def offer(leave: Callable[[], None] | None = None) -> list[Result]:
+        answer = client.post("/emails/batch", payload, headers=headers, if_lost=_UNSAFE, leaving=leave)
         return _read(answer, client, messages)
 
     try:
-        return offer()
+        return offer(leave)
     except MailSendError as error:
         if error.outcome is not Outcome.UNKNOWN:
             raise

@@ -6,6 +6,15 @@ from postroom_resend.limits import LIMITS
 from postroom_resend.rules import RULES
 from postroom_resend.settings import PREFIX, ResendSettings
 
+CAPABILITIES = (
+    Capability.ATTACHMENTS,
+    Capability.INLINE_ATTACHMENTS,
+    Capability.HEADERS,
+    Capability.TAGS,
+    Capability.METADATA,
+    Capability.SEND_AT,
+)
+
 
 @hookimpl
 def postroom_provider() -> Provider:
@@ -16,7 +25,7 @@ def postroom_provider() -> Provider:
         settings=ResendSettings,
         build=build,
         env_prefix=PREFIX,
-        capabilities=Capability,  # all there are
+        capabilities=CAPABILITIES,
         limits=LIMITS,
         rules=(*RULES, *rules()),
     )

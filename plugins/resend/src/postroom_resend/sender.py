@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from functools import partial
 
-from postroom import Address, MailError, MailMessage, MailRejectedError, Receipt, Step
+from postroom import Address, Leaving, MailError, MailMessage, MailRejectedError, Receipt, Step
 from postroom_http import fields
 from postroom_http.client import HttpClient
 from postroom_resend import answers, batch
@@ -20,22 +21,30 @@ class ResendSender:
         self._default_sender = fields.default_sender(settings)
         self._client = HttpClient(settings)
 
-    def deliver(self, message: MailMessage) -> Receipt:
+    def deliver(self, message: MailMessage, *, leaving: Leaving | None = None) -> Receipt:
         """Send one message, by `POST /emails`.
 
         Raises:
             MailSendError: As `answers` has it. What is unknown is safe to retry, thanks to the idempotency key.
         """
         key = {"Idempotency-Key": message.idempotency_key}
-        answer = self._client.post("/emails", to_payload(message), headers=key, if_lost=answers.SAFE)
+        answer = self._client.post(
+            "/emails",
+            to_payload(message),
+            headers=key,
+            if_lost=answers.SAFE,
+            leaving=partial(leaving, message) if leaving is not None else None,
+        )
         provider_id = answers.accepted_id(answer)
         if provider_id is None:
             raise answers.explain(answer, self._client.peer, answers.SAFE)
         return Receipt(message.message_id, "resend", provider_id, message.recipients)
 
-    def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
+    def deliver_many(
+        self, messages: Iterable[MailMessage], *, leaving: Leaving | None = None
+    ) -> Iterator[Receipt | MailError]:
         """Send messages in batches of a hundred, and those with files or a time one by one."""
-        return batch.deliver_many(self._client, self.deliver, messages)
+        return batch.deliver_many(self._client, partial(self.deliver, leaving=leaving), messages, leaving)
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""

@@ -31,11 +31,6 @@ def _ascii(message: MailMessage) -> str | None:
     return fields.non_ascii_address(message)
 
 
-def _sender(message: MailMessage) -> str | None:
-    name = message.from_.name if message.from_ is not None else ""
-    return None if name.isascii() else repr(name)
-
-
 def _size(message: MailMessage) -> str | None:
     bodies = sum(len(body.encode()) for body in (message.html, message.text) if body)
     size = fields.encoded_size(message) + bodies
@@ -90,8 +85,6 @@ LIMITS = (
     Limit("at most 1000 addresses in reply_to", _reply_to, source=_SEND),
     # It accepts others with 202, and drops them as invalid: https://github.com/sendgrid/sendgrid-csharp/issues/656.
     Limit("addresses in ASCII", _ascii, source=_ERRORS),
-    # It sends others, and some mail programs show a question mark.
-    Limit("a sender's name in ASCII", _sender, source=_LIMITS),
     Limit("messages of less than 30 MB, with their files in base64", _size, source=_LIMITS),
     Limit("attachments whose content_type has no parameters", _type, source=_ERRORS),
     Limit("attachments that are not empty", _empty, source=_ERRORS),

@@ -6,6 +6,15 @@ from postroom_sendgrid.limits import LIMITS
 from postroom_sendgrid.rules import RULES
 from postroom_sendgrid.settings import PREFIX, SendGridSettings
 
+CAPABILITIES = (
+    Capability.ATTACHMENTS,
+    Capability.INLINE_ATTACHMENTS,
+    Capability.HEADERS,
+    Capability.TAGS,
+    Capability.METADATA,
+    Capability.SEND_AT,
+)
+
 
 @hookimpl
 def postroom_provider() -> Provider:
@@ -16,7 +25,7 @@ def postroom_provider() -> Provider:
         settings=SendGridSettings,
         build=build,
         env_prefix=PREFIX,
-        capabilities=Capability,  # all there are
+        capabilities=CAPABILITIES,
         limits=LIMITS,
         rules=(*RULES, *rules()),
     )

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 
-from postroom import Address, MailAuthError, MailMessage, MailRejectedError, Receipt, Step
+from postroom import Address, Leaving, MailAuthError, MailMessage, MailRejectedError, Receipt, Step
 from postroom_http import fields
 from postroom_http.client import HttpClient
 from postroom_sendgrid import answers
@@ -22,14 +23,19 @@ class SendGridSender:
         self._client = HttpClient(settings)
         self._accepting = 200 if settings.sandbox else 202
 
-    def deliver(self, message: MailMessage) -> Receipt:
+    def deliver(self, message: MailMessage, *, leaving: Leaving | None = None) -> Receipt:
         """Send one message, by `POST /v3/mail/send`.
 
         Raises:
             MailSendError: As `answers` has it. What is unknown is not safe to retry.
         """
         if_lost = answers.lost(message)
-        answer = self._client.post("/v3/mail/send", to_payload(message, self._settings), if_lost=if_lost)
+        answer = self._client.post(
+            "/v3/mail/send",
+            to_payload(message, self._settings),
+            if_lost=if_lost,
+            leaving=partial(leaving, message) if leaving is not None else None,
+        )
         if answer.status != self._accepting:
             raise answers.explain(answer, self._client.peer, if_lost)
         # In events, this id has more behind it.

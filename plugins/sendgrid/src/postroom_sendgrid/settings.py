@@ -5,9 +5,12 @@ from collections.abc import Iterator
 import attrs
 
 from postroom import Secret, setting
+from postroom_http import fields
 from postroom_http.settings import HttpSettings
 
 PREFIX = "SENDGRID_"
+# Gmail shows such a name, iOS Mail question marks.
+_NAMES = "https://github.com/sendgrid/sendgrid-nodejs/issues/1457"
 
 
 @attrs.frozen(kw_only=True)
@@ -32,8 +35,11 @@ class SendGridSettings(HttpSettings):
     open_tracking: bool = attrs.field(default=False, metadata=setting("add an invisible image, to count openings"))
 
     def doubts(self) -> Iterator[tuple[str, str]]:
-        """Yield what is suspicious about the key."""
+        """Yield what is suspicious about the sender's name, the sandbox, and the key."""
         yield from super().doubts()
+        sender = fields.default_sender(self)
+        if sender is not None and not sender.name.isascii():
+            yield "default_from", f"its name is not ASCII, and some mail programs show question marks for it ({_NAMES})"
         if self.sandbox:
             yield "sandbox", "true, so messages are checked and none is sent"
         if not self.api_key.reveal().startswith("SG."):

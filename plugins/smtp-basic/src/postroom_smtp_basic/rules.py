@@ -45,6 +45,12 @@ RULES: tuple[Rule, ...] = (
         code="535", enhanced_code="5.7.139", text="credentials were incorrect",
     ),
     *MICROSOFT,
+    Rule(
+        meaning="Microsoft does not let this mailbox log in by SMTP: it is switched off, forbidden by a policy, or the "
+        "password is wrong",
+        remedy="Check {username} and {password}, and have SMTP AUTH allowed; the words behind the code say which it is",
+        source="https://aka.ms/smtp_auth_disabled", code="535", enhanced_code="5.7.139",
+    ),
     *SERVICES,
     *LOGIN,
     *_REFUSED,

@@ -16,11 +16,11 @@ import requests
 
 from postroom import (
     MailAuthError,
-    MailConnectionError,
     MailRateLimitError,
-    MailTimeoutError,
     MailUnavailableError,
 )
+from postroom_http import failures, proxies
+from postroom_http.failures import Peer
 from postroom_smtp.replies import clean
 from postroom_smtp_oauth2 import aadsts
 
@@ -83,65 +83,49 @@ class TokenHttp:
         **_: Any,
     ) -> Answer:
         host = urlsplit(url).netloc
-        # No cause is chained below: the exceptions of requests hold the whole request, and so the secret.
-        try:
-            response, body = self._fetch(method, url, params=params, data=data, headers=headers)
-        except (requests.Timeout, TimeoutError):
-            raise MailTimeoutError(f"{host} gave no token in time", stage=STAGE, transient=True) from None
-        except requests.exceptions.SSLError:
-            raise MailConnectionError(
-                f"{host}: TLS failed, its certificate is not one that we trust",
-                stage=STAGE,
-            ) from None
-        except requests.RequestException as error:
-            raise MailConnectionError(
-                f"cannot get a token from {host}: the connection failed ({type(error).__name__})",
-                stage=STAGE,
-                transient=True,
-            ) from None
-        except OSError:
-            # Requests says so where a CA file is missing. MSAL would hide a MailConfigError, which is a ValueError.
-            raise MailConnectionError(
-                "the CAs for the identity service cannot be read",
-                stage=STAGE,
-            ) from None
+        with requests.Session() as session:
+            # Proxies and the CA bundle are the environment's, but neither goes before what was set here, and no
+            # .netrc replaces what is sent.
+            found = session.merge_environment_settings(url, {}, None, self._ca_file or None, None)
+            session.trust_env = False
+            session.verify = self._ca_file or found["verify"]
+            # A managed identity's endpoint is the host's own, by plain HTTP: no proxy can reach it.
+            session.proxies = proxies.complete(found["proxies"]) if url.startswith("https:") else {}
+            proxy = proxies.between(url, session.proxies)
+            if proxy is not None:
+                proxy.check(host, STAGE)
+            try:
+                response, body = self._fetch(session, method, url, params=params, data=data, headers=headers)
+            except failures.RAISED as error:
+                failure = failures.from_exception(error, Peer(host), None, left=None, proxy=proxy)
+                failure.stage = STAGE  # whatever has failed in it
+                # No cause is chained: the exceptions of requests hold the whole request, and so the secret.
+                raise failure from None
         text = body.decode("utf-8", "replace")
         fields = _object(text)
         if fields is None or not 200 <= response.status_code < 300:
             self._refuse(host, response, fields)
         return Answer(response.status_code, text, dict(response.headers))
 
-    def _fetch(self, method: str, url: str, **options: Any) -> tuple[requests.Response, bytes]:
+    def _fetch(
+        self, session: requests.Session, method: str, url: str, **options: Any
+    ) -> tuple[requests.Response, bytes]:
         until = time.monotonic() + self._total
-        with requests.Session() as session:
-            # Proxies and the CA bundle are the environment's, but neither goes before what was set here, and no
-            # .netrc replaces what is sent.
-            settings = session.merge_environment_settings(url, {}, None, self._ca_file or None, None)
-            session.trust_env = False
-            with session.request(
-                method,
-                url,
-                timeout=(self._connect, self._total),
-                allow_redirects=False,
-                stream=True,
-                verify=self._ca_file or settings["verify"],
-                # A managed identity's endpoint is the host's own, by plain HTTP: no proxy can reach it.
-                proxies=settings["proxies"] if url.startswith("https:") else {},
-                **options,
-            ) as response:
-                return response, _read(response, until)
+        timeout = (self._connect, self._total)
+        with session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options) as response:
+            return response, _read(response, until)
 
     def _refuse(self, host: str, response: requests.Response, fields: dict[str, Any] | None) -> NoReturn:
         status, said = response.status_code, self._words(fields or {})
         reason = f"{host} gave no token: {status}{f' {said}' if said else ''}"
         known = aadsts.explain(fields or {})
-        if status == 429:
-            raise MailRateLimitError(
-                reason, stage=STAGE, code=status, transient=True, retry_after=_retry_after(response)
-            )
-        if status >= 500 or (known is not None and known.transient):
-            raise MailUnavailableError(
-                reason, stage=STAGE, code=status, transient=True, retry_after=_retry_after(response)
+        if status == 429 or status >= 500 or (known is not None and known.transient):
+            raise (MailRateLimitError if status == 429 else MailUnavailableError)(
+                reason,
+                stage=STAGE,
+                code=status,
+                transient=True,
+                retry_after=failures.seconds(response.headers.get("Retry-After")),
             )
         if fields is None and 200 <= status < 300:
             raise MailUnavailableError(
@@ -167,9 +151,9 @@ def _read(response: requests.Response, until: float) -> bytes:
     for octet in response.iter_content(1):
         body += octet
         if time.monotonic() > until:
-            raise TimeoutError
+            raise requests.ReadTimeout
         if len(body) > _LARGEST:
-            raise requests.exceptions.ContentDecodingError
+            break
     return bytes(body)
 
 
@@ -179,8 +163,3 @@ def _object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    seconds = response.headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() and len(seconds) < 10 else None

@@ -1,5 +1,7 @@
 """The login with a token: which mechanism, and what to do when a token is refused that was good before."""
 
+import re
+
 from postroom import MailAuthError
 from postroom_smtp.auth import authenticate_by_any, offered
 from postroom_smtp.failures import Stage
@@ -7,6 +9,7 @@ from postroom_smtp.session import Session
 from postroom_smtp_oauth2.sasl import OAuthBearer, XOAuth2
 from postroom_smtp_oauth2.tokens import Token, TokenSource
 
+_TOKEN = re.compile(r"[!-~]+")  # RFC 6750 section 2.1 allows some of these; others would divide the login
 _LONGEST_CHALLENGE = 200  # characters that are shown
 _Kind = type[XOAuth2] | type[OAuthBearer]
 
@@ -29,7 +32,8 @@ class OAuth2Login:
         """Log in. A refused token that was kept from before is replaced, once.
 
         Raises:
-            MailAuthError: The connection is not encrypted, the server offers no login with a token, or refuses it.
+            MailAuthError: The connection is not encrypted, the server offers no login with a token, or refuses it; or
+                the source gives what can be no token.
             MailSendError: No token can be had, or the connection fails.
         """
         kinds = _mechanisms(session)
@@ -49,6 +53,11 @@ class OAuth2Login:
                 raise refusal from None
 
     def _try(self, session: Session, kinds: list[_Kind], token: Token) -> None:
+        if not _TOKEN.fullmatch(token.value):
+            raise MailAuthError(
+                "the source of tokens gave what is no token: it holds blanks, line ends or other than ASCII",
+                stage="token",
+            )
         session.hide(token.value)
         self._seen = token.value
         dialogues = [kind(self._username, token.value) for kind in kinds]

@@ -1,6 +1,7 @@
 """What a login with a token meets: no token, or one that the server does not take. Then the general rules of SMTP."""
 
 from postroom import Rule
+from postroom_http.rules import on_the_way
 from postroom_smtp.microsoft import RULES as MICROSOFT
 from postroom_smtp.rules import RULES as SMTP
 from postroom_smtp_oauth2.aadsts import RULES as AADSTS
@@ -12,6 +13,7 @@ _LOGIN = (
     "how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 )
 _BEARER = "https://www.rfc-editor.org/rfc/rfc7628#section-3"
+_BEARER_SYNTAX = "https://www.rfc-editor.org/rfc/rfc6750#section-2.1"
 _REACH = "Check {oauth2_authority}, and that this host may reach it"
 
 _TOKEN = (
@@ -35,33 +37,29 @@ _TOKEN = (
     ),
     Rule(
         meaning="The identity service does not answer: a firewall or a proxy is in between", remedy=_REACH,
-        source=_FLOW, stage="token", text="gave no token in time",
-    ),
-    Rule(
-        meaning="Nobody whom this host trusts vouches for the identity service: a proxy may open its TLS",
-        remedy="If you trust this service, set {oauth2_ca_file} to the PEM file of its CA", source=_FLOW,
-        stage="token", text="its certificate is not one that we trust",
+        source=_FLOW, stage="token", text=("did not answer in time", "not in time"),
     ),
     Rule(
         meaning="This host cannot reach the identity service", remedy=_REACH, source=_FLOW,
-        stage="token", text="the connection failed",
-    ),
-    Rule(
-        meaning="The file with the CAs cannot be read", remedy="Check {oauth2_ca_file} and REQUESTS_CA_BUNDLE",
-        source=_FLOW, stage="token", text="cannot be read",
+        stage="token", text=("cannot reach", "cannot send the whole request to", "was lost before it answered"),
     ),
     Rule(
         meaning="What answers is no identity service that we know", remedy="Check {oauth2_authority}", source=_FLOW,
         stage="token", text="the identity service gave no token",
     ),
+    Rule(
+        meaning="What the source of tokens gives is no token, or has something around it",
+        remedy="Have the source give the token alone: strip the line end of a file", source=_BEARER_SYNTAX,
+        stage="token", text="the source of tokens gave what is no token",
+    ),
 )  # fmt: skip
 
 REFUSED = Rule(
-    meaning="Exchange does not take the token: its audience, its role, a permission, or the user name is wrong",
+    meaning="The server does not take the token: its audience, its role, a permission, or the user name is wrong",
     remedy="The token, or what its application may do, does not suffice: postroom doctor names what is missing",
     source=_LOGIN, code="535",
 )  # fmt: skip
-"""Exchange says the same to all of it, so who has the token at hand looks into that."""
+"""Servers say the same to all of it, so who has the token at hand looks into that."""
 
 _OFFER = (
     Rule(
@@ -80,4 +78,12 @@ _OFFER = (
     ),
 )  # fmt: skip
 
-RULES: tuple[Rule, ...] = (*AADSTS, *_TOKEN, *_OFFER, *MICROSOFT, REFUSED, *SMTP)
+RULES: tuple[Rule, ...] = (
+    *AADSTS,
+    *on_the_way("token", api_url="oauth2_authority", ca_file="oauth2_ca_file"),
+    *_TOKEN,
+    *_OFFER,
+    *MICROSOFT,
+    REFUSED,
+    *SMTP,
+)

@@ -1,5 +1,6 @@
 """The settings of `smtp-oauth2`."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -8,10 +9,16 @@ from urllib.parse import urlsplit
 import attrs
 
 from postroom import Secret, setting
+from postroom_http import proxies
+from postroom_http.settings import wrong_url
 from postroom_smtp.settings import SmtpSettings
 from postroom_smtp_oauth2.clouds import CLOUDS, Cloud, CloudName
 
-_NOT_A_TENANT = ("common", "organizations", "consumers")  # MSAL: unreliable for an application of its own
+# An ID or a domain name: it becomes a part of an address. `common` and its like name no one tenant.
+_TENANT = re.compile(
+    r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
 
 
 def _server(settings: "SmtpOAuth2Settings") -> str:
@@ -67,7 +74,7 @@ class SmtpOAuth2Settings(SmtpSettings):
     @property
     def authority(self) -> str:
         """The identity service with the tenant, as MSAL wants it."""
-        url = (self.oauth2_authority or self.cloud.authority).rstrip("/").removesuffix("/v2.0")
+        url = _without_version(self.oauth2_authority or self.cloud.authority)
         return url if urlsplit(url).path else f"{url}/{self.tenant_id}"
 
     @property
@@ -80,18 +87,29 @@ class SmtpOAuth2Settings(SmtpSettings):
         """A token."""
         return "oauth2"
 
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Yield what is suspicious about the connection, and the variable of a proxy by which no token can be had."""
+        yield from super().doubts()
+        doubt = None if self.managed_identity else proxies.doubt(self.authority)
+        if doubt is not None:
+            yield doubt
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between the fields."""
         yield from super().check()
         if (self.auth_type or "oauth2").lower() != "oauth2":
             yield "auth_type", "auth type must be oauth2 for smtp-oauth2"
+        # os.environ shows as surrogates what it cannot decode.
+        if any("\ud800" <= char <= "\udfff" for char in self.username):
+            yield "username", "username must be valid UTF-8"
         if self.mode == "none":
             yield "use_tls", "a token is never sent in plain text"
         yield from self._check_credential()
-        if self.oauth2_authority is not None and not self.oauth2_authority.lower().startswith("https://"):
-            yield "oauth2_authority", "oauth2 authority must begin with https://"
-        if (self.tenant_id or "").lower() in _NOT_A_TENANT:
-            yield "tenant_id", "tenant id must name one tenant, by its ID or domain"
+        wrong = _wrong_authority(self.oauth2_authority) if self.oauth2_authority is not None else None
+        if wrong is not None:
+            yield "oauth2_authority", f"oauth2 authority {wrong}"
+        if self.tenant_id is not None and not _TENANT.fullmatch(self.tenant_id):
+            yield "tenant_id", "tenant id must name one tenant, by its ID (a GUID) or a domain name of it"
         for field in ("client_certificate", "federated_token_file", "oauth2_ca_file"):
             path = getattr(self, field)
             if path is not None and not Path(path).is_file():
@@ -113,3 +131,20 @@ class SmtpOAuth2Settings(SmtpSettings):
         for field in ("tenant_id", "client_id"):
             if getattr(self, field) is None:
                 yield field, "tenant id and client id are required"
+
+
+def _without_version(authority: str) -> str:
+    return authority.rstrip("/").removesuffix("/v2.0")
+
+
+def _wrong_authority(authority: str) -> str | None:
+    """Return what is wrong with the address of an identity service. It never quotes it."""
+    wrong = wrong_url(authority)
+    if wrong is not None:
+        return wrong
+    parts = urlsplit(_without_version(authority))
+    if parts.scheme != "https":
+        return "must begin with https://"
+    if parts.path not in ("", "/adfs") and not _TENANT.fullmatch(parts.path.removeprefix("/")):
+        return "must end with its host, or with one tenant behind it, by its ID or domain"
+    return None

@@ -20,6 +20,7 @@ from postroom import MailError, MailSendError
 _log = logging.getLogger("postroom.smtp.tokens")
 _EARLY = 300.0  # seconds before its end from which a token is replaced, so that none ends on its way
 _PATIENCE = 120.0  # seconds to wait for another thread's request, which has time-outs of its own
+_LONGEST_WAIT = 3600.0  # seconds to heed a service that says when to come again; it may have meant something else
 _PAUSE = 30.0  # seconds to the next attempt after a failed one, while the last token is good
 
 
@@ -107,7 +108,8 @@ class CachedTokenSource:
             flight.set_result(self._token)
         except BaseException as error:
             if isinstance(error, MailSendError):
-                self._not_before = self._clock() + (error.retry_after or (_PAUSE if self._token else 0.0))
+                wait = min(error.retry_after or 0.0, _LONGEST_WAIT)
+                self._not_before = self._clock() + (wait or (_PAUSE if self._token else 0.0))
                 self._refusal = error if error.retry_after else None
             flight.set_exception(error)
             if not isinstance(error, Exception):
@@ -122,6 +124,6 @@ class CachedTokenSource:
         except MailError as error:
             transient = isinstance(error, MailSendError) and error.transient
             if transient and kept is not None and not force_refresh and kept.expires_at > self._clock():
-                _log.warning("no new token, the last one still serves: %s", error)
+                _log.warning("mail: no new token, the last one still serves: %s", error)
                 return kept
             raise copy.copy(error) from error.__cause__  # each thread gets its own, with its own traceback

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from postroom import Address, MailAuthError, MailError, MailMessage, Receipt, Step, Symptom, find_rule
+from postroom import Address, Leaving, MailAuthError, MailError, MailMessage, Receipt, Step, Symptom, find_rule
 from postroom_smtp import microsoft
 from postroom_smtp.failures import Stage
 from postroom_smtp.sender import SmtpSender
@@ -28,13 +28,15 @@ class OAuth2Sender:
         login = OAuth2Login(settings.username, source)
         self._smtp = SmtpSender(settings, provider, login, microsoft.connections(settings.server))
 
-    def deliver(self, message: MailMessage) -> Receipt:
+    def deliver(self, message: MailMessage, *, leaving: Leaving | None = None) -> Receipt:
         """Offer the message once."""
-        return self._smtp.deliver(message)
+        return self._smtp.deliver(message, leaving=leaving)
 
-    def deliver_many(self, messages: Iterable[MailMessage]) -> Iterator[Receipt | MailError]:
+    def deliver_many(
+        self, messages: Iterable[MailMessage], *, leaving: Leaving | None = None
+    ) -> Iterator[Receipt | MailError]:
         """Offer messages over one connection, several at a time where the server allows it."""
-        return self._smtp.deliver_many(messages)
+        return self._smtp.deliver_many(messages, leaving=leaving)
 
     def is_configured(self) -> bool:
         """Return True: settings that do not suffice have been refused already."""

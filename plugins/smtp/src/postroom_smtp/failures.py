@@ -70,7 +70,7 @@ _ONE_BY_ONE = {
 
 def from_reply(reply: Reply, stage: Stage, peer: str) -> MailSendError:
     """Return the error for a reply that refuses. A verdict on the final dot is a verdict: the message was not taken."""
-    known = microsoft.explain(reply)
+    known = microsoft.explain(reply, peer)
     transient = reply.transient
     kind: type[MailSendError]
     if known is not None:

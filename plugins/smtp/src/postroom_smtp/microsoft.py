@@ -1,11 +1,15 @@
 """What Exchange Online says and allows: its hosts, its limits, and the meaning of its replies.
 
-One reply stands for many causes, so a rule looks at code, enhanced code and the words that Microsoft fixes.
+One reply stands for many causes, so a rule looks at code, enhanced code and the words that Microsoft fixes. Where
+others have the same enhanced code, as RFC 8689 has 5.7.30, it holds for those words, or for Microsoft's hosts. Nobody
+else has 5.2.252, 5.5.105, 5.7.57, 5.7.60 and 5.7.139 (https://www.iana.org/assignments/smtp-enhanced-status-codes).
 https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements
 https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission
 """
 
 from typing import TYPE_CHECKING
+
+import attrs
 
 from postroom import MailAuthError, MailQuotaError, MailRateLimitError, MailRejectedError, Symptom, find_rule
 from postroom_smtp.reply_rules import ReplyRule
@@ -27,6 +31,8 @@ _HOSTS = (
     "outlook-dod.office365.us",
     "smtp.partner.outlook.cn",
 )
+HOSTS = (*_HOSTS, "prod.outlook.com", "prod.exchangelabs.com", "mail.protection.outlook.com")
+"""What names Exchange Online in an error: the host that was asked, or the one that signs its reply."""
 _OAUTH2 = "Install postroom-smtp-oauth2 and set {auth_type}=oauth2"
 _SEND_AS = (
     "Send as the mailbox that logs in ({default_from}), or run: "
@@ -50,6 +56,12 @@ _LIMITS = (
     "https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/"
     "exchange-online-limits#sending-limits"
 )
+
+
+def _by_host(words: ReplyRule) -> tuple[ReplyRule, ReplyRule]:
+    """Return a rule that asks for Microsoft's words, and the same for its hosts, whatever their words are."""
+    return words, attrs.evolve(words, text=None, host=HOSTS)
+
 
 RULES = (
     ReplyRule(
@@ -84,11 +96,11 @@ RULES = (
         source=_RETIRED, kind=MailAuthError,
         code="535", enhanced_code="5.7.139", text="basic authentication is disabled",
     ),
-    ReplyRule(
+    *_by_host(ReplyRule(
         meaning="Microsoft takes no passwords any more", remedy=_OAUTH2,
         source=_RETIRED, kind=MailAuthError,
-        code="550", enhanced_code="5.7.30",
-    ),
+        code="550", enhanced_code="5.7.30", text="Basic authentication is not supported",
+    )),
     ReplyRule(
         meaning="Nobody has logged in: there is no login set, or the port does not offer one",
         remedy="Log in, on port 587 with STARTTLS: set {username} and how to log in, {use_tls}=true and "
@@ -130,11 +142,11 @@ RULES = (
         kind=MailRejectedError,
         code="550", enhanced_code="5.5.105",
     ),
-    ReplyRule(
+    *_by_host(ReplyRule(
         meaning="Too many connections or messages at a time for one mailbox", remedy=_SLOW_DOWN,
         source=_LIMITS, kind=MailRateLimitError, transient=True,
-        code="432", enhanced_code="4.3.2",
-    ),
+        code="432", enhanced_code="4.3.2", text=("Concurrent connections limit exceeded", "STOREDRV.ClientSubmit"),
+    )),
 )  # fmt: skip
 """Register them before the general ones of SMTP."""
 
@@ -149,7 +161,7 @@ def connections(server: str) -> int | None:
     return _CONNECTIONS if is_microsoft(server) else None
 
 
-def explain(reply: "Reply") -> ReplyRule | None:
-    """Return the rule for a reply that Exchange Online is known for, or None."""
-    symptom = Symptom(text=" ".join(reply.lines), code=reply.code, enhanced_code=reply.enhanced_code)
+def explain(reply: "Reply", peer: str) -> ReplyRule | None:
+    """Return the rule for a reply that Exchange Online is known for, or None. `peer` is who has replied."""
+    symptom = Symptom(text=f"{peer} {' '.join(reply.lines)}", code=reply.code, enhanced_code=reply.enhanced_code)
     return find_rule(RULES, symptom)

@@ -3,9 +3,13 @@
 The stage decides where one code stands for several things: 550 to MAIL is about the sender, to RCPT about a recipient.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 from postroom import MailSendError, Rule
+from postroom_smtp.registered_rules import REGISTERED
 
 _CODES = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.3"
 _AUTH = "https://www.rfc-editor.org/rfc/rfc4954#section-6"
@@ -23,6 +27,11 @@ class ReplyRule(Rule):
 
     kind: type[MailSendError]
     transient: bool = False
+
+
+def either(*conditions: Mapping[str, Any], **said: Any) -> tuple[Rule, ...]:
+    """Return one rule for each set of conditions that has the same meaning, such as a service's words or its host."""
+    return tuple(Rule(**said, **each) for each in conditions)
 
 
 LOGIN: tuple[Rule, ...] = (
@@ -49,6 +58,10 @@ LOGIN: tuple[Rule, ...] = (
         meaning="The server takes this kind of login over TLS only",
         remedy="Set {use_tls}=true and {opportunistic_tls}=true",
         source=_AUTH, code="538",
+    ),
+    Rule(
+        meaning="The account that logs in is disabled", remedy="Have the account of {username} enabled",
+        source="https://www.rfc-editor.org/rfc/rfc5248#section-2.4", enhanced_code="5.7.13",
     ),
     Rule(
         meaning="The server does not take this kind of login for this account",
@@ -190,5 +203,5 @@ _SENDER_AND_CONTENT = (
     Rule(meaning="The server does not take the message", remedy=_ASK, source=_CODES, code="5xx"),
 )  # fmt: skip
 
-REPLIES: tuple[Rule, ...] = (*LOGIN, *_LOGIN, *_RECIPIENT, *_BUSY, *_SENDER_AND_CONTENT)
+REPLIES: tuple[Rule, ...] = (*LOGIN, *_LOGIN, *_RECIPIENT, *REGISTERED, *_BUSY, *_SENDER_AND_CONTENT)
 """Why a login was refused, a provider knows better: it knows what it has logged in with."""

@@ -65,7 +65,10 @@ class SmtpSettings(SenderSettings):
     )
     auth_type: str | None = attrs.field(
         default=None,
-        metadata=setting("chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic, oauth2 is smtp-oauth2"),
+        metadata=setting(
+            "chooses the provider under MAIL_TYPE=smtp: basic is smtp-basic, oauth2 is smtp-oauth2",
+            env="SMTP_AUTH_TYPE",  # the family's variable, whatever the prefix of a member
+        ),
     )
 
     @property
@@ -91,10 +94,11 @@ class SmtpSettings(SenderSettings):
     def doubts(self) -> Iterator[tuple[str, str]]:
         """Yield what is suspicious about the connection."""
         yield from super().doubts()
-        if self.mode == "none" and self.port == tls.IMPLICIT_PORT:
-            yield "use_tls", f"port {self.port} begins with TLS and may never answer plain text: set it to true"
-        elif self.mode == "implicit" and self.port in tls.STARTTLS_PORTS:
-            yield "tls_mode", f"port {self.port} begins in plain text: set it to starttls"
+        right = tls.mismatch(self.mode, self.port)
+        if right is not None:
+            begins = "with TLS and may never answer plain text" if right == "implicit" else "in plain text"
+            field, value = self._switch(right)
+            yield field, f"port {self.port} begins {begins}: set it to {value}"
         elif self.mode == "none" and self.auth and not _is_local(self.server):
             yield (
                 "use_tls",
@@ -102,6 +106,14 @@ class SmtpSettings(SenderSettings):
             )
         if self.mode != "none" and not self.tls_verify:
             yield "tls_verify", f"false trusts whoever answers for {self.server}:{self.port}"
+
+    def _switch(self, right: TlsMode) -> tuple[str, str]:
+        """Return the field that has to change for another mode, and its value."""
+        if self.tls_mode is not None:
+            return "tls_mode", right
+        if not self.use_tls:
+            return "use_tls", "true"
+        return "opportunistic_tls", "true" if right == "starttls" else "false"
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between the fields."""

@@ -9,15 +9,36 @@ if TYPE_CHECKING:
 
 TlsMode = Literal["none", "starttls", "implicit"]
 
-STARTTLS_PORTS = (25, 587)  # such a port cannot speak TLS first
-IMPLICIT_PORT = 465  # RFC 8314 section 7.3
+_SES = "https://docs.aws.amazon.com/ses/latest/dg/smtp-connect.html"
+_SMTP2GO = "https://developers.smtp2go.com/docs/smtp-relay"
+_NETEASE = "https://support.websoft9.com/docs/smtps"
+_SUBMISSION = "https://www.rfc-editor.org/rfc/rfc8314#section-3.3"
+BEGINS_WITH_TLS = {465: _SUBMISSION, 994: _NETEASE, 2465: _SES, 443: _SMTP2GO, 8465: _SMTP2GO}
+"""Ports on which every known server begins with TLS, and who says so."""
+BEGINS_PLAIN = {
+    25: "https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.2",
+    587: _SUBMISSION,
+    2525: _SMTP2GO,
+    2587: _SES,
+    8025: _SMTP2GO,
+    80: "https://www.alibabacloud.com/help/doc-detail/57780.html",
+}
+"""Ports on which every known server begins in plain text, whether it offers STARTTLS or not, and who says so."""
+_STARTTLS_PORTS = (25, 587)  # what TLS means there without a further word
 
 
 def mode(use_tls: bool, opportunistic_tls: bool, port: int) -> TlsMode:
     """Return the mode of Dify's two switches. STARTTLS is required where it is the mode, never optional."""
     if not use_tls:
         return "none"
-    return "starttls" if opportunistic_tls or port in STARTTLS_PORTS else "implicit"
+    return "starttls" if opportunistic_tls or port in _STARTTLS_PORTS else "implicit"
+
+
+def mismatch(mode: TlsMode, port: int) -> TlsMode | None:
+    """Return the mode for a port on which no known server speaks as `mode` says; None if one may."""
+    if mode != "implicit" and port in BEGINS_WITH_TLS:
+        return "implicit"
+    return "starttls" if mode == "implicit" and port in BEGINS_PLAIN else None
 
 
 def context(ca_file: str | None, verify: bool) -> "ssl.SSLContext":

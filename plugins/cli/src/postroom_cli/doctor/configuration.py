@@ -62,7 +62,9 @@ class Configuration:
             MailSettingsError: The settings are wrong.
         """
         for variable, doubt in self.source.doubts(provider):
-            yield Caution(f"{variable}: {doubt}", f"Check {variable}")
+            slip = self.source.slip(variable)
+            of_writing = slip is not None and doubt.endswith(f": write it {slip}")
+            yield Caution(f"{variable}: {doubt}", f"Write {variable} {slip}" if of_writing else f"Check {variable}")
         if self.source.get("MAIL_DEFAULT_SEND_FROM") is None:
             yield Caution(
                 "MAIL_DEFAULT_SEND_FROM is not set: a message that names no sender is refused",

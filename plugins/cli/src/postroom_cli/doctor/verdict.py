@@ -1,10 +1,12 @@
 """From an error to the two lines that count: what is wrong, and what to do."""
 
 import re
+from collections.abc import Mapping
 
 import attrs
 
 from postroom import (
+    DifySource,
     MailError,
     MailMessageError,
     MailRecipientsError,
@@ -38,9 +40,10 @@ def of(error: MailError, provider: Provider | None, found: Configuration) -> Ver
     """Return what an error means, by the rules of its provider where they know it."""
     if isinstance(error, MailSendError):
         rule = provider.diagnose(error) if provider is not None else None
+        remedy = error.remedy or (rule.remedy if rule else _ASK)
         return Verdict(
             rule.meaning if rule else error.reason,
-            error.remedy or (rule.remedy if rule else _ASK),
+            _rewritten(remedy, found.source.slips(provider) if provider is not None else {}),
             rule.source if rule else None,
             3 if error.outcome is Outcome.UNKNOWN else 1,
         )
@@ -64,16 +67,25 @@ def as_data(error: MailError) -> dict[str, object]:
     return found
 
 
+def _rewritten(remedy: str, slips: Mapping[str, str]) -> str:
+    """Return how to write the variables that a remedy asks to be checked, if they hold what does not belong to them."""
+    written = [f"{name} {slips[name]}" for name in dict.fromkeys(_VARIABLE.findall(remedy)) if name in slips]
+    return f"Write {' and '.join(written)}" if written else remedy
+
+
 def _settings(error: MailSettingsError, provider: Provider, found: Configuration) -> str:
     """Return what to set, and to what where there is no choice."""
     infos = {info.variable: info for info in describe(provider.settings, provider.env_prefix)}
     named = dict.fromkeys(problem.variable for problem in error.problems if problem.variable)
-    steps = [_step(infos[variable], found.source.get(variable)) for variable in named if variable in infos]
+    steps = [_step(infos[variable], found.source) for variable in named if variable in infos]
     unknown = [f"remove {problem.field}" for problem in error.problems if problem.variable is None]
     return _sentence(" and ".join([*steps, *unknown]))
 
 
-def _step(info: SettingInfo, value: object) -> str:
+def _step(info: SettingInfo, source: DifySource) -> str:
+    value, slip = source.get(info.variable), source.slip(info.variable)
+    if slip is not None:
+        return f"write {info.variable} {slip}"
     if isinstance(info.default, bool):
         word = str(info.default if value is None else value).strip().lower()
         known = word in ("true", "false")
@@ -90,9 +102,11 @@ def _step(info: SettingInfo, value: object) -> str:
 def _unknown(error: UnknownProviderError, found: Configuration) -> str:
     advice = str(error).rpartition("; ")[2]
     meant = advice.removeprefix("did you mean ").rstrip("?")
+    variable = found.chosen_by(error.name)
+    if (slip := found.source.slip(variable or "MAIL_TYPE")) is not None:
+        return f"Write {variable or 'MAIL_TYPE'} {slip}"
     if meant == advice:
         return _sentence(advice)
-    variable = found.chosen_by(error.name)
     if variable is None:
         return f"Set MAIL_TYPE={meant}"
     return f"Set {variable}={meant.removeprefix(error.name.rpartition('-')[0] + '-')}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import pytest
@@ -38,7 +38,7 @@ class Interruption:
     kind: type[BaseException]
     lines: int = 0
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self) -> Self:
         sys.settrace(self._call)
         return self
 

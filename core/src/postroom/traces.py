@@ -1,9 +1,10 @@
 """Tracebacks without the values of local variables.
 
-Error trackers such as Sentry send the local variables of every frame along. Those of a provider, and of the libraries that
-it uses, hold passwords, tokens and the text of mails: in a command, in a request, in a block that could not be written.
+Error trackers such as Sentry send the local variables of every frame along. Those of a provider, and of the libraries
+that it uses, hold passwords, tokens and the text of mails: in a command, a request, a block that could not be written.
 """
 
+import contextlib
 from types import TracebackType
 
 
@@ -25,8 +26,6 @@ def forget_locals(error: BaseException) -> None:
 
 def _clear(trace: TracebackType | None) -> None:
     while trace is not None:
-        try:
+        with contextlib.suppress(RuntimeError):  # it is still running
             trace.tb_frame.clear()
-        except RuntimeError:
-            pass  # it is still running
         trace = trace.tb_next

@@ -185,8 +185,8 @@ def test_a_senders_name_that_is_not_ascii_goes_out(
     assert server.requests[0].json()["from"] == {"email": "zoe@example.com", "name": name}
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert said == (
-        "mail: sendgrid: MAIL_DEFAULT_SEND_FROM: its name is not ASCII, and some mail programs show question marks for it "
-        "(https://github.com/sendgrid/sendgrid-nodejs/issues/1457)"
+        "mail: sendgrid: MAIL_DEFAULT_SEND_FROM: its name is not ASCII, and some mail programs show question marks for "
+        "it (https://github.com/sendgrid/sendgrid-nodejs/issues/1457)"
     )
 
 

@@ -140,6 +140,10 @@ class Connection:
                     raise
         return bool(self._lines or self._rest)
 
+    def __del__(self) -> None:
+        """Close what nobody refers to any more, as after an exception that came from outside."""
+        self.close()
+
     def close(self) -> None:
         """Close the socket, whatever state it is in."""
         self._sock.close()

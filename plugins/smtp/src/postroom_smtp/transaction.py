@@ -48,7 +48,9 @@ class Transaction:
     Both raise `OSError` and `ProtocolError` if the connection fails, and `MailSendError` if the server refuses.
     """
 
-    def __init__(self, session: Session, envelope: Envelope, content: Content, leaving: Callable[[], None]) -> None:
+    def __init__(
+        self, session: Session, envelope: Envelope, content: Content, leaving: Callable[[], None] | None
+    ) -> None:
         """Prepare the commands. Nothing is written. `leaving` is called just before the last octet of the message goes.
 
         Raises:

@@ -227,6 +227,11 @@ class Session:
         self.closing = self.closing or reply.code == 421
         return reply
 
+    @property
+    def has_surplus(self) -> bool:
+        """True if more replies have been read than commands were written; a farewell (421) is none of them."""
+        return self.owed == 0 and self._connection.has_line_but(b"421")
+
     def has_input(self) -> bool:
         """Return True if a reply has come, without waiting; a `ConnectionError` says that the server has hung up."""
         return self._connection.has_input()

@@ -138,6 +138,8 @@ class Transaction:
             session.closing = True  # a server that knows no BDAT takes the message for commands
             if refusal is None:
                 raise self._upload.without_bdat(reply)
+        if self.by_bdat and reply.positive:
+            self._check_that_it_fits(reply, refusal)
         if refusal is not None:
             if self._out_of_step is not None and reply.code >= 400:
                 self._pipelining_fails(self._out_of_step)
@@ -148,6 +150,19 @@ class Transaction:
             raise _refusal(reply, Stage.FINAL, session)
         session.has_chunked = session.has_chunked or self.by_bdat
         return Accepted(reply, refused)
+
+    def _check_that_it_fits(self, reply: Reply, refusal: MailSendError | None) -> None:
+        """Make sure that an acceptance is of this message. BDAT goes with its envelope, so no silence comes before it.
+
+        Raises:
+            ProtocolError: A reply before it was surplus, so that this one may be to an earlier command.
+        """
+        if refusal is not None:
+            raise ProtocolError(f"{reply} to a message whose envelope is refused")
+        if (reply.enhanced_code or "").startswith("2.1."):  # of an address, RFC 3463 section 3.2
+            raise ProtocolError(f"{reply}, which is about an address, to a message")
+        if self._session.has_surplus:
+            raise ProtocolError(f"a further reply behind {reply}")
 
     def _count(self) -> None:
         self.begun = True

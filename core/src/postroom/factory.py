@@ -14,6 +14,7 @@ from postroom.provider import Provider
 from postroom.registry import ProviderRegistry
 from postroom.sender import DeliveringSender, MailSender, Transport
 from postroom.settings import SenderSettings
+from postroom.traces import forget_locals
 
 _log = logging.getLogger("postroom.factory")
 _default: dict[str, ProviderRegistry] = {}
@@ -37,9 +38,13 @@ class MailSenderFactory:
         Raises:
             MailConfigError: The provider is unknown or broken, or the settings are wrong; see its subclasses.
         """
-        registry = registry or default_registry()
-        provider = registry.provider(mail_type, config)
-        return _build(mail_type, provider, config, registry)
+        given = [config]
+        del config  # it may hold secrets, and error trackers show the local variables of this frame
+        try:
+            return _from_mapping(mail_type, given.pop(), registry or default_registry())
+        except BaseException as error:
+            forget_locals(error)
+            raise
 
     @classmethod
     def create_from_dify_config(
@@ -59,16 +64,13 @@ class MailSenderFactory:
         Raises:
             MailConfigError: The provider is unknown or broken, or the settings are wrong; see its subclasses.
         """
-        registry = registry or default_registry()
         source = DifySource(dify_config, os.environ if environ is None else environ)
-        provider = source.provider(registry)
-        if provider is None:
-            return None
-        sender = _build(str(source.get("MAIL_TYPE")), provider, source.config_for(provider), registry)
-        for stranger, close in source.strangers(provider):
-            advice = f"did you mean {close}?" if close else "it changes nothing"
-            _log.warning("mail: %s: %s is none of its settings; %s", provider.name, stranger, advice)
-        return sender
+        del dify_config, environ  # as in create_sender
+        try:
+            return _from_source(source, registry or default_registry())
+        except BaseException as error:
+            forget_locals(error)
+            raise
 
     @classmethod
     def get_supported_types(cls, *, registry: ProviderRegistry | None = None) -> list[str]:
@@ -93,6 +95,21 @@ class MailSenderFactory:
             registry: Where to offer it.
         """
         (registry or default_registry()).add(Provider(name.strip().lower(), settings, factory))
+
+
+def _from_mapping(mail_type: str, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
+    return _build(mail_type, registry.provider(mail_type, config), config, registry)
+
+
+def _from_source(source: DifySource, registry: ProviderRegistry) -> Delivery | None:
+    provider = source.provider(registry)
+    if provider is None:
+        return None
+    sender = _build(str(source.get("MAIL_TYPE")), provider, source.config_for(provider), registry)
+    for stranger, close in source.strangers(provider):
+        advice = f"did you mean {close}?" if close else "it changes nothing"
+        _log.warning("mail: %s: %s is none of its settings; %s", provider.name, stranger, advice)
+    return sender
 
 
 def _build(mail_type: str, provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:

@@ -341,7 +341,13 @@ def test_trap_6_a_surplus_reply_to_a_message_is_not_one_to_the_next(
     surplus = b"250 taken\r\n250 and once more\r\n"
     server = pipelining(smtp_server, {".": [surplus], "BDAT": [surplus]}, extensions=extensions)
     with sender(server.settings()) as made:
-        assert [made.deliver(message()).attempts for _ in range(2)] == [1, 1]
+        if extensions == SmtpServer.CHUNKING:  # nothing was read before the message left, so either may be its verdict
+            with pytest.raises(MailConnectionError) as caught:
+                made.deliver(message())
+            assert caught.value.outcome is Outcome.UNKNOWN
+        else:
+            assert made.deliver(message()).attempts == 1
+        assert made.deliver(message()).attempts == 1
     assert server.wait().connections == 2
     assert len(server.taken) == 2
 

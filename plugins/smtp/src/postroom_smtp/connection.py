@@ -123,9 +123,10 @@ class Connection:
             self._receive()
         return self._lines.popleft().removesuffix(b"\r")
 
-    def has_line_but(self, beginning: bytes) -> bool:
-        """Return True if a line has been read from the network that nobody has asked for, and begins otherwise."""
-        return bool(self._lines) and not self._lines[0].startswith(beginning)
+    @property
+    def next_line(self) -> bytes:
+        """The next line, if it has been read from the network already; else nothing."""
+        return self._lines[0] if self._lines else b""
 
     def has_input(self) -> bool:
         """Return True if the server has sent something that nobody has read. Does not wait.

@@ -42,7 +42,7 @@ class Reply:
     def text(self) -> str:
         """The words on one line, without enhanced codes and secrets, at most 200 characters."""
         words = " ".join(_ENHANCED.sub("", line, count=1).strip() for line in self.lines).strip()
-        words = conceal(words, self.hidden)
+        words = conceal(words, self.hidden) if self.hidden else words
         return words if len(words) <= _TEXT_LIMIT else words[: _TEXT_LIMIT - 1] + "…"
 
     @property

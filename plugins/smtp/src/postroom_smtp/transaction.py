@@ -134,12 +134,10 @@ class Transaction:
             if refusal is not None:
                 raise refusal from None  # nobody was to get it, whatever the reply would have been
             raise
-        if self.by_bdat and reply.code in NO_BDAT and (refusal is None or reply.code != _OUT_OF_ORDER):
-            session.closing = True  # a server that knows no BDAT takes the message for commands
-            if refusal is None:
-                raise self._upload.without_bdat(reply)
-        if self.by_bdat and reply.positive:
-            self._check_that_it_fits(reply, refusal)
+        if self.by_bdat and reply.code in NO_BDAT:
+            self._has_no_bdat(reply, refusal)
+        if self.by_bdat and reply.positive and (refusal is not None or _may_be_another(reply, session)):
+            raise ProtocolError(f"{reply}, which may be to an earlier command")
         if refusal is not None:
             if self._out_of_step is not None and reply.code >= 400:
                 self._pipelining_fails(self._out_of_step)
@@ -151,18 +149,11 @@ class Transaction:
         session.has_chunked = session.has_chunked or self.by_bdat
         return Accepted(reply, refused)
 
-    def _check_that_it_fits(self, reply: Reply, refusal: MailSendError | None) -> None:
-        """Make sure that an acceptance is of this message. BDAT goes with its envelope, so no silence comes before it.
-
-        Raises:
-            ProtocolError: A reply before it was surplus, so that this one may be to an earlier command.
-        """
-        if refusal is not None:
-            raise ProtocolError(f"{reply} to a message whose envelope is refused")
-        if (reply.enhanced_code or "").startswith("2.1."):  # of an address, RFC 3463 section 3.2
-            raise ProtocolError(f"{reply}, which is about an address, to a message")
-        if self._session.has_surplus:
-            raise ProtocolError(f"a further reply behind {reply}")
+    def _has_no_bdat(self, reply: Reply, refusal: MailSendError | None) -> None:
+        if refusal is None or reply.code != _OUT_OF_ORDER:
+            self._session.closing = True  # a server that knows no BDAT takes the message for commands
+        if refusal is None:
+            raise self._upload.without_bdat(reply)
 
     def _count(self) -> None:
         self.begun = True
@@ -183,21 +174,22 @@ class Transaction:
         mail, *recipients = self._commands
         reply = self._reply(Stage.MAIL, mail)
         refusal = None if reply.positive else from_reply(reply, Stage.MAIL, session.peer)
-        self._note(reply)
+        if refusal is not None:
+            self._note(reply)
         refused: dict[str, Reply] = {}
         for address, command in zip(self._envelope.recipients, recipients, strict=True):
             if refusal is not None and not session.pipelines:
                 raise refusal
             reply = self._reply(Stage.RCPT, command)
-            if refusal is None:  # else 503 is what it must say
-                self._note(reply)
             if not reply.positive:
                 refused[address] = reply
+                if refusal is None:  # else 503 is what it must say
+                    self._note(reply)
         if self._out_of_step is not None and not self.left:
             self._pipelining_fails(self._out_of_step)
         if refusal is None and len(refused) == len(recipients):
             refusal = refused_by_all(self._envelope, refused, session.peer)
-        return refusals(refused), refusal
+        return refusals(refused) if refused else {}, refusal
 
     def _note(self, reply: Reply) -> None:
         """Remember a reply that says that the server did not read the group as it was written."""
@@ -232,6 +224,14 @@ class Transaction:
     def _pipelining_fails(self, reply: Reply) -> NoReturn:
         self._session.grouping.pipelining = False
         raise GroupError(f"the server does not understand a group of commands: {reply}")
+
+
+def _may_be_another(reply: Reply, session: Session) -> bool:
+    """Return True if an acceptance may be of an earlier command: with BDAT, no silence comes before the message.
+
+    2.1.x is about an address (RFC 3463 section 3.2), and a further reply may be the one to the message.
+    """
+    return reply.lines[0].startswith("2.1.") or session.has_surplus
 
 
 def _is_out_of_step(reply: Reply) -> bool:

@@ -13,6 +13,10 @@ class FileSettings(SenderSettings):
     """Where to write."""
 
     dir: str = attrs.field(metadata=setting("folder that mails are written into; made with the first mail"))
+    remote: bool = attrs.field(
+        default=False,
+        metadata=setting("whether previews load what mails refer to on the network: images, styles, fonts"),
+    )
 
     @property
     def folder(self) -> Path:
@@ -26,5 +30,5 @@ class FileSettings(SenderSettings):
             yield "dir", "dir must not contain NUL"
 
     def summary(self) -> dict[str, object]:
-        """Return the folder."""
-        return {"dir": self.folder}
+        """Return the folder, and whether previews use the network if they do."""
+        return {"dir": self.folder, **({"remote": True} if self.remote else {})}

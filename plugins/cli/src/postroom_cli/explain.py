@@ -8,8 +8,8 @@ from postroom import Provider, ProviderRegistry, Rule, Symptom, find_rule
 from postroom_cli import listing, output
 
 # Neither a port (`mail.example.com:587`) nor the milliseconds of a log (`10:00:00,345`) is a code.
-_CODE = re.compile(r"(?<![\w.:,])([2-5]\d\d)(?!\w|\.\w)")
-_ENHANCED = re.compile(r"(?<![\w.])([245]\.\d{1,3}\.\d{1,3})(?!\w|\.\w)")
+_CODE = re.compile(r"(?<![\w.:,])([2-5][0-9]{2})(?!\w|\.\w)")
+_ENHANCED = re.compile(r"(?<![\w.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?!\w|\.\w)")
 
 
 @click.command()
@@ -72,7 +72,7 @@ def _symptom(text: str) -> Symptom:
     code, enhanced = _CODE.search(text), _ENHANCED.search(text)
     words = _ENHANCED.sub(" ", _CODE.sub(" ", text))
     return Symptom(
-        text=text if re.search(r"[^\W\d]{2}", words) else "",
+        text=text if re.search(r"[^\W0-9]{2}", words) else "",
         code=int(code[1]) if code else None,
         enhanced_code=enhanced[1] if enhanced else None,
     )

@@ -12,7 +12,7 @@ import attrs
 import requests
 import urllib3
 
-from postroom import MailConnectionError, MailSendError, MailTimeoutError, Outcome, Rule, Secret, Symptom
+from postroom import MailConnectionError, MailSendError, MailTimeoutError, Outcome, Rule, Secret, Symptom, whole_number
 from postroom_http import rules as general
 from postroom_http.answer import STAGE, Answer
 from postroom_http.rules import NOT_THE_API, AnswerRule
@@ -28,7 +28,7 @@ _WORDS = {
     urllib3.exceptions.LocationParseError: "this is no name of a host",
 }
 _NO_NAME = UnicodeError | urllib3.exceptions.LocationParseError
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # the only place where http.client has a proxy's answer
+_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")  # the only place where http.client has a proxy's answer
 
 
 @attrs.frozen
@@ -150,10 +150,10 @@ def unreachable(
 
 def seconds(value: str | None) -> float | None:
     """Return how long a `Retry-After` (RFC 9110 section 10.2.3) asks to wait; None if it is no number and no date."""
-    if value is None:
+    if value is None or not value.isascii():
         return None
-    if value.isdecimal() and len(value) < 10:
-        return float(value)
+    if (number := whole_number(value, 9)) is not None:
+        return float(number)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, OverflowError):

@@ -20,6 +20,7 @@ from postroom import (
     MailRateLimitError,
     MailTimeoutError,
     MailUnavailableError,
+    whole_number,
 )
 from postroom_smtp.replies import clean
 from postroom_smtp_oauth2 import aadsts
@@ -182,5 +183,4 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    seconds = response.headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() and len(seconds) < 10 else None
+    return whole_number(response.headers.get("Retry-After", ""), 9)

@@ -48,10 +48,7 @@ def files(folder: Path) -> set[str]:
 @pytest.mark.parametrize("options", [(), ("--smtp",)], ids=["http", "smtp"])
 @pytest.mark.parametrize("name", ["mail-bird", "class", "testmail"])
 def test_what_is_written_keeps_the_contract(run: Run, tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
-    """Its wheel can be built, and with that installed, every check of the contract and its own tests pass.
-
-    So it is with a word of Python's, and with a name from which pytest would take a class for tests.
-    """
+    """Its wheel can be built, and with that installed, its contract and its tests pass, even as `class` or `test…`."""
     folder = generated(run, tmp_path, name, *options)
     (wheel,) = build([folder], tmp_path / "built").values()
     check_contract(folder, wheel, tmp_path / "site")

@@ -2,9 +2,11 @@
 
 import http.server
 import shutil
+import struct
 import subprocess
 import tempfile
 import threading
+import zlib
 from pathlib import Path
 from socket import socket
 from typing import Any, Self
@@ -17,6 +19,7 @@ _OPTIONS = (
     "--no-sandbox",  # root has none
     "--disable-gpu",
     "--disable-dev-shm-usage",
+    "--window-size=800,1200",
     # It talks to nobody of its own accord, and finds no name.
     "--disable-background-networking",
     "--disable-component-update",
@@ -31,18 +34,23 @@ def missing_parts() -> list[str]:
     return [] if _browser() else ["chromium"]
 
 
-def show(page: Path, picture: Path) -> None:
-    """Open a page, wait until it is there with all that it loads, and take a picture of it."""
+Picture = list[list[tuple[int, ...]]]
+"""Red, green and blue of each pixel, by line."""
+
+
+def show(page: Path) -> Picture:
+    """Open a page, wait until it is there with all that it loads, and return a picture of its top."""
     browser = _browser()
     assert browser is not None
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder, "picture.png")
         subprocess.run(
-            [browser, *_OPTIONS, f"--user-data-dir={profile}", f"--screenshot={picture}", page.as_uri()],
+            [browser, *_OPTIONS, f"--user-data-dir={folder}/profile", f"--screenshot={picture}", page.as_uri()],
             capture_output=True,
             timeout=_PATIENCE,
             check=True,
         )
-    assert picture.stat().st_size > 0
+        return _decoded(picture.read_bytes())
 
 
 class CountingServer(http.server.ThreadingHTTPServer):
@@ -88,6 +96,33 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _decoded(png: bytes) -> Picture:
+    """Return the pixels of a PNG of 8 bits a channel, as browsers write them (RFC 2083)."""
+    width, height, depth, kind = struct.unpack(">IIBB", png[16:26])
+    assert (depth, kind in (2, 6)) == (8, True)
+    size, octets, at = 3 if kind == 2 else 4, b"", 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        octets += png[at + 8 : at + 8 + length] * (png[at + 4 : at + 8] == b"IDAT")
+        at += length + 12
+    raw, above, lines = zlib.decompress(octets), bytes(width * size), []
+    for start in range(0, height * (width * size + 1), width * size + 1):
+        above = _unfiltered(raw[start], raw[start + 1 : start + 1 + width * size], above, size)
+        lines.append([tuple(above[pixel : pixel + 3]) for pixel in range(0, len(above), size)])
+    return lines
+
+
+def _unfiltered(kind: int, line: bytes, above: bytes, size: int) -> bytes:
+    """Return a line of a PNG without its filter (RFC 2083 section 6)."""
+    made = bytearray(line)
+    for at in range(len(made)):
+        left, up = made[at - size] if at >= size else 0, above[at]
+        corner = above[at - size] if at >= size else 0
+        near = min((left, up, corner), key=lambda each: abs(left + up - corner - each))
+        made[at] = (made[at] + (0, left, up, (left + up) // 2, near)[kind]) & 255
+    return bytes(made)
 
 
 def _browser() -> str | None:

@@ -68,18 +68,16 @@ class FileSender:
         write(self._folder / f"{stem}.eml", to_eml(message))
         index.begin(self._folder)
         preview = self._folder / f"{stem}.html"
-        again = preview.exists()
-        write(preview, to_html(message, f"{stem}.eml", saved, remote=self._remote))
-        if not again:
-            self._enter(preview, message)
-        return preview
-
-    def _enter(self, preview: Path, message: MailMessage) -> None:
+        known = preview.exists()
         try:
-            index.enter(self._folder, preview.stem, summary(message))
+            write(preview, to_html(message, f"{stem}.eml", saved, remote=self._remote))
+            if not known:
+                index.enter(self._folder, stem, summary(message))
         except BaseException:
-            preview.unlink(missing_ok=True)  # or a second attempt would take it for one that is listed
+            if not known:
+                preview.unlink(missing_ok=True)  # or a second attempt would take it for one that is listed
             raise
+        return preview
 
     def _failed(self, error: OSError, stage: str) -> MailSendError:
         reason = f"cannot write into {str(self._folder)!r}: {error.strerror or type(error).__name__}"

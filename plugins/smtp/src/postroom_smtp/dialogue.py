@@ -11,7 +11,8 @@ from postroom_smtp.replies import ProtocolError, Reply, clean, conceal, read_rep
 
 _log = logging.getLogger("postroom.smtp.session")
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
-_FAREWELL = re.compile(rb"421|4\d\d[ -]4\.4\.2")  # what a server says that hangs up, RFC 5321 section 3.8
+_REPLY = re.compile(rb"[2-5][0-9]{2}")
+_FAREWELL = re.compile(rb"421|4[0-9]{2}[ -]4\.4\.2")  # what a server says that hangs up, RFC 5321 section 3.8
 
 
 class Dialogue:
@@ -120,7 +121,7 @@ class Dialogue:
     def has_surplus(self) -> bool:
         """True if a further reply has come that nothing asked for; a farewell is none."""
         line = self._connection.next_line if self.owed == 0 else b""
-        return line[:1] in (b"2", b"3", b"4", b"5") and line[:3].isdigit() and not _FAREWELL.match(line)
+        return bool(line) and _REPLY.match(line) is not None and not _FAREWELL.match(line)
 
     def has_input(self) -> bool:
         """Return True if a reply has come, without waiting; a `ConnectionError` says that the server has hung up."""

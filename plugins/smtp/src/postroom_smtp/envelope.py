@@ -6,11 +6,11 @@ import attrs
 
 from postroom import MailMessageError, MailRecipientsError, MailSendError, Refusal
 from postroom_smtp.content import Content
+from postroom_smtp.extensions import size_limit
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import Reply
 from postroom_smtp.session import Session
 
-_LONGEST_SIZE = 20  # digits, RFC 1870 section 3
 _OF_SENDER = ("4.1.7", "4.1.8", "5.1.7", "5.1.8")  # the address of the sender, RFC 3463 section 3.2
 # Postfix, unless it is told otherwise, and Exim say at RCPT what they have against the sender.
 _SENDER = re.compile(
@@ -42,10 +42,10 @@ class Envelope:
         return [self._mail(session, content), *(f"RCPT TO:<{address}>" for address in self.recipients)]
 
     def _mail(self, session: Session, content: Content) -> str:
-        limit = session.extensions.get("SIZE", "")
+        limit = size_limit(session.extensions)
         command = f"MAIL FROM:<{self.sender}>"
-        if limit.isdecimal() and len(limit) <= _LONGEST_SIZE:
-            if 0 < int(limit) < content.size:
+        if limit is not None:
+            if 0 < limit < content.size:
                 raise MailMessageError(f"the message has {content.size} octets, {session.peer} takes {limit} (SIZE)")
             command += f" SIZE={content.size}"
         if not content.is_ascii or self.needs_smtputf8:

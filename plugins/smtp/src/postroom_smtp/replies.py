@@ -8,7 +8,7 @@ import attrs
 from postroom_smtp.connection import Connection
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
-_ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+_ENHANCED = re.compile(r"^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
 _MOST_LINES = 100  # the longest real EHLO reply has about thirty
 _TEXT_LIMIT = 200  # characters that are shown to people
 _SHORTEST_PIECE = 8  # characters of a secret that are recognised where it is cut or wrapped

@@ -96,7 +96,9 @@ class Page(HTMLParser):
 def index(folder: Path) -> list[list[str]]:
     """Return the lines of the index from top to bottom: date, from, to, subject, preview and mail."""
     page = Page.of(folder / "index.html")
-    head, spans, subjects = page.text("span")[:4], page.text("span")[4:], page.text("a")[::2]
+    spans, subjects = page.text("span"), page.text("a")[::2]
+    at = spans.index("Date")  # nearly always the first; a line of another process may come before it
+    head, spans = spans[at : at + 4], spans[:at] + spans[at + 4 :]
     assert head == ["Date", "From", "To", "Subject"]
     previews, mails = page.links[::2], page.links[1::2]
     lines = zip(spans[::3], spans[1::3], spans[2::3], subjects, previews, mails, strict=True)

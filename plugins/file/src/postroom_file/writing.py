@@ -35,9 +35,9 @@ def write(path: Path, data: bytes) -> None:
 
 
 def make(path: Path, data: bytes) -> bool:
-    """Write a file that is not there yet; False if it is."""
+    """Write a file that is not there yet; False if it is. What others `add` to it meanwhile is kept."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _AS_IT_IS, _FILE_MODE)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | _AS_IT_IS, _FILE_MODE)
     except FileExistsError:
         return False
     try:

@@ -409,3 +409,32 @@ def test_a_refused_sender_makes_nobody_doubt_the_group(smtp_server: Servers) -> 
             made.deliver(message())
         made.deliver(message())
     assert server.wait().connections == 1
+
+
+@pytest.mark.parametrize("extensions", [SmtpServer.EXTENSIONS, PIPELINING, SmtpServer.CHUNKING])
+@pytest.mark.parametrize("moment", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("many", [False, True], ids=["deliver", "deliver_many"])
+def test_a_server_that_refuses_and_hangs_up_has_refused(
+    smtp_server: Servers, extensions: tuple[str, ...], moment: str, many: bool
+) -> None:
+    """Postfix does so behind 521: what was refused counts, and the replies that never come change nothing."""
+    refusal = (b"550 5.7.1 <grace@example.com>: Sender address rejected: blocked\r\n", Close())
+    server = smtp_server({moment: refusal}, extensions=extensions)
+    with sender(server.settings(timeout=5)) as made:
+        if many:
+            found = list(made.deliver_many([message(), message()]))
+        else:
+            with pytest.raises(MailSendError) as caught:
+                made.deliver(message())
+            found = [caught.value]
+    for error in found:
+        assert isinstance(error, MailRejectedError)
+        assert (error.outcome, error.stage, error.code, error.transient) == (Outcome.NOT_SENT, "mail", 550, False)
+
+
+def test_a_server_that_cannot_do_groups_and_hangs_up_gets_one_command_at_a_time(smtp_server: Servers) -> None:
+    """As OpenSMTPD says it and Exim does it."""
+    server = pipelining(smtp_server, {"MAIL": [(b"554 5.5.1 SMTP synchronization error\r\n", Close())]})
+    with sender(server.settings(timeout=5)) as made:
+        assert made.deliver(message()).attempts == 2
+    assert len(server.wait().taken) == 1

@@ -7,9 +7,10 @@
 Until the last octet of the message has left, nothing can have been accepted; after it, only the reply tells.
 """
 
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 import attrs
@@ -58,7 +59,8 @@ class Transaction:
         """
         self.begun = False
         """True once the first group is written, by `begin` or at the end of the message before."""
-        self.by_bdat = session.chunks
+        # A server that does not know BDAT runs the octets of a chunk as commands, whoever has written them.
+        self.by_bdat = session.chunks and (session.grouping.knows_bdat or not content.reads_like_commands)
         """True if the message goes by BDAT, else by DATA."""
         self._session = session
         self._envelope = envelope
@@ -127,13 +129,8 @@ class Transaction:
                 raise refusal
             else:
                 self._upload.write(self._chunk())
-        try:
+        with self._or(refusal):  # nobody was to get it then, whatever the reply would have been
             reply = session.read(Stage.FINAL)
-        except (OSError, ProtocolError):
-            session.closing = True
-            if refusal is not None:
-                raise refusal from None  # nobody was to get it, whatever the reply would have been
-            raise
         if self.by_bdat and reply.code in NO_BDAT:
             self._has_no_bdat(reply, refusal)
         if self.by_bdat and reply.positive and (refusal is not None or _may_be_another(reply, session)):
@@ -146,7 +143,8 @@ class Transaction:
         session.needs_reset = self.by_bdat and not reply.positive
         if not reply.positive:
             raise _refusal(reply, Stage.FINAL, session)
-        session.has_chunked = session.has_chunked or self.by_bdat
+        if self.by_bdat:
+            session.has_chunked = session.grouping.knows_bdat = True
         return Accepted(reply, refused)
 
     def _has_no_bdat(self, reply: Reply, refusal: MailSendError | None) -> None:
@@ -180,7 +178,8 @@ class Transaction:
         for address, command in zip(self._envelope.recipients, recipients, strict=True):
             if refusal is not None and not session.pipelines:
                 raise refusal
-            reply = self._reply(Stage.RCPT, command)
+            with self._or(refusal):
+                reply = self._reply(Stage.RCPT, command)
             if not reply.positive:
                 refused[address] = reply
                 if refusal is None:  # else 503 is what it must say
@@ -190,6 +189,19 @@ class Transaction:
         if refusal is None and len(refused) == len(recipients):
             refusal = refused_by_all(self._envelope, refused, session.peer)
         return refusals(refused) if refused else {}, refusal
+
+    @contextlib.contextmanager
+    def _or(self, refusal: MailSendError | None) -> Iterator[None]:
+        """Tell what was refused where the server hangs up behind it: that is why it does."""
+        try:
+            yield
+        except (MailSendError, OSError, ProtocolError) as error:
+            if refusal is None or (isinstance(error, TimeoutError) and not self.left):
+                raise  # a reply that is missing may be an earlier one
+            self._session.closing = True
+            if self._out_of_step is not None and not self.left:
+                self._pipelining_fails(self._out_of_step)
+            raise refusal from None
 
     def _note(self, reply: Reply) -> None:
         """Remember a reply that says that the server did not read the group as it was written."""
@@ -208,7 +220,8 @@ class Transaction:
         session = self._session
         if refusal is not None and not session.pipelines:
             raise refusal
-        reply = self._reply(Stage.DATA, "DATA")
+        with self._or(refusal):
+            reply = self._reply(Stage.DATA, "DATA")
         if reply.code != 354:
             if session.pipelines and refusal is None and _is_out_of_step(reply):
                 self._pipelining_fails(reply)

@@ -378,6 +378,7 @@ OUT_OF_STEP = {
         "MAIL": [b"500 5.5.1 Invalid command: Pipelining not supported\r\n"]
     },
     "DATA": {"DATA": [b"503 5.5.0 <DATA>: Data command rejected: Improper use of SMTP command pipelining\r\n"]},
+    "with 421": {"RCPT": [b"421 4.7.0 improper use of SMTP command pipelining\r\n"]},
     "in the words of Exim": {"RCPT": [b"554 SMTP synchronization error\r\n"]},
 }
 

@@ -8,7 +8,6 @@ Until the last octet of the message has left, nothing can have been accepted; af
 """
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
@@ -20,6 +19,7 @@ from postroom_smtp.content import Content
 from postroom_smtp.envelope import Envelope, refusals, refused_by_all
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.grouping import PipeliningMode
+from postroom_smtp.order import OUT_OF_ORDER, is_against_groups, is_out_of_step, may_be_another
 from postroom_smtp.replies import ProtocolError, Reply
 from postroom_smtp.session import Session
 from postroom_smtp.upload import NO_BDAT, GroupError, Upload
@@ -29,10 +29,6 @@ from postroom_smtp.upload import NO_BDAT, GroupError, Upload
 _ONE_WRITE = 131_072
 # Seconds since the last reply. A connection that was dropped meanwhile might take the whole message and never answer.
 _HOT = 3.0
-_OUT_OF_ORDER = 503
-# To MAIL or RCPT in a group: a command was not understood, or the one before it was lost.
-_OUT_OF_STEP = (500, 502, _OUT_OF_ORDER)
-_NO_GROUPS = re.compile(r"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -133,7 +129,7 @@ class Transaction:
             reply = session.read(Stage.FINAL)
         if self.by_bdat and reply.code in NO_BDAT:
             self._has_no_bdat(reply, refusal)
-        if self.by_bdat and reply.positive and (refusal is not None or _may_be_another(reply, session)):
+        if self.by_bdat and reply.positive and (refusal is not None or may_be_another(reply, session)):
             raise ProtocolError(f"{reply}, which may be to an earlier command")
         if refusal is not None:
             if self._out_of_step is not None and reply.code >= 400:
@@ -148,7 +144,7 @@ class Transaction:
         return Accepted(reply, refused)
 
     def _has_no_bdat(self, reply: Reply, refusal: MailSendError | None) -> None:
-        if refusal is None or reply.code != _OUT_OF_ORDER:
+        if refusal is None or reply.code != OUT_OF_ORDER:
             self._session.closing = True  # a server that knows no BDAT takes the message for commands
         if refusal is None:
             raise self._upload.without_bdat(reply)
@@ -205,13 +201,15 @@ class Transaction:
 
     def _note(self, reply: Reply) -> None:
         """Remember a reply that says that the server did not read the group as it was written."""
-        if self._session.pipelines and self._out_of_step is None and _is_out_of_step(reply):
+        if self._session.pipelines and self._out_of_step is None and is_out_of_step(reply):
             self._out_of_step = reply
 
     def _reply(self, stage: Stage, command: str) -> Reply:
         session = self._session
         reply = session.read(stage) if session.pipelines else session.command(stage, command)
         if reply.code == 421:
+            if session.pipelines and not self.left and is_against_groups(reply):
+                self._pipelining_fails(reply)
             raise from_reply(reply, stage, session.peer)
         return reply
 
@@ -223,7 +221,7 @@ class Transaction:
         with self._or(refusal):
             reply = self._reply(Stage.DATA, "DATA")
         if reply.code != 354:
-            if session.pipelines and refusal is None and _is_out_of_step(reply):
+            if session.pipelines and refusal is None and is_out_of_step(reply):
                 self._pipelining_fails(reply)
             raise refusal or _refusal(reply, Stage.DATA, session)
         if refusal is not None:
@@ -237,18 +235,6 @@ class Transaction:
     def _pipelining_fails(self, reply: Reply) -> NoReturn:
         self._session.grouping.pipelining = False
         raise GroupError(f"the server does not understand a group of commands: {reply}")
-
-
-def _may_be_another(reply: Reply, session: Session) -> bool:
-    """Return True if an acceptance may be of an earlier command: with BDAT, no silence comes before the message.
-
-    2.1.x is about an address (RFC 3463 section 3.2), and a further reply may be the one to the message.
-    """
-    return reply.lines[0].startswith("2.1.") or session.has_surplus
-
-
-def _is_out_of_step(reply: Reply) -> bool:
-    return reply.code in _OUT_OF_STEP or (reply.code >= 400 and _NO_GROUPS.search(reply.text) is not None)
 
 
 def _refusal(reply: Reply, stage: Stage, session: Session) -> Exception:

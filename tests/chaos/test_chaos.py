@@ -7,7 +7,7 @@ from chaos.rounds import run
 from postroom_testing import Certificates
 
 SEEDS = (1, 2)
-MAILS = 360  # for each kind of server and seed
+MAILS = 480  # for each kind of server and seed: four rounds, one of each sort
 FEWEST = 5_000
 
 
@@ -26,5 +26,4 @@ def test_every_verdict_agrees_with_what_the_server_has_taken(name: str, seed: in
     print(f"{name}, seed {seed}: {figures}")
     assert sum(figures.outcomes.values()) == MAILS
     assert sum(figures.faults.values()) > MAILS / 25
-    assert figures.outcomes["not sent"] > 0
-    assert figures.outcomes["unknown"] > 0
+    assert figures.outcomes["accepted"] < MAILS

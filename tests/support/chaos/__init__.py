@@ -1,1 +1,1 @@
-"""Many mails, servers that fail at random moments, and the check that every verdict agrees with what they have taken."""
+"""Many mails to servers that fail at random moments, and a check of each verdict against what they have taken."""

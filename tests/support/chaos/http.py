@@ -64,6 +64,8 @@ def _after(reply: Reply) -> Table[Step]:
 class _ChaosApi(HttpServer):
     """What both services share."""
 
+    key: str
+
     def __init__(self, faults: Faults) -> None:
         super().__init__(answer=self._respond)
         self._faults = faults
@@ -73,7 +75,7 @@ class _ChaosApi(HttpServer):
     def settings(self, **more: object) -> dict[str, object]:
         """Return settings by field name that lead here, with `more` on top. `port` is that of a proxy in front."""
         port = more.pop("port", self.port)
-        return {"api_key": "re_chaos", "api_url": f"http://{self.host}:{port}", **more}
+        return {"api_key": self.key, "api_url": f"http://{self.host}:{port}", **more}
 
     def numbers(self) -> list[str]:
         """Return which mails were taken."""
@@ -97,6 +99,7 @@ class ChaosResend(_ChaosApi):
     """Takes mails one by one and in batches; the same request under the same idempotency key once."""
 
     provider = "resend"
+    key = "re_chaos"
 
     def __init__(self, faults: Faults) -> None:
         super().__init__(faults)
@@ -122,6 +125,7 @@ class ChaosSendGrid(_ChaosApi):
     """Takes mails one by one, and knows no idempotency key."""
 
     provider = "sendgrid"
+    key = "SG.chaos"
 
     def _take(self, request: Request) -> Reply:
         subject = request.json()["subject"]

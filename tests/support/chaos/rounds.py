@@ -26,7 +26,7 @@ THREADS = 8
 ROUND = 120
 """Mails of one sender; the next round begins with a new one, which knows nothing about its server."""
 _PATIENCE = 120.0  # seconds until a thread that does not end fails the round
-_PAUSE = 0.03  # seconds between two interruptions on average
+_PAUSE = 0.01  # seconds between two interruptions on average
 _ATTEMPTS = 3  # at a message when all is calm: a kept connection may be dead
 _numbers = itertools.count()  # a mail of any round has a number of its own
 
@@ -59,7 +59,7 @@ def run(name: str, mails: int, seed: int, certificates: Certificates) -> Figures
     figures, dice = Figures(), random.Random(seed)
     for number, start in enumerate(range(0, mails, ROUND)):
         size = min(ROUND, mails - start)
-        options = {"proxied": number % 2 == 1, "interrupted": KINDS[name].interrupted and number % 4 >= 2}
+        options = {"proxied": number % 2 == 1, "interrupted": number % 4 >= 2}
         round_seed = dice.randrange(2**32)
         try:
             figures.add(_round(KINDS[name], size, round_seed, certificates, **options))
@@ -177,7 +177,7 @@ def _compare(told: dict[str, str], taken: Counter[str], mails: set[str], calm: s
     assert taken.keys() <= mails | calm, f"nobody has sent {taken.keys() - mails - calm}"
     assert {*told.values()} <= {"accepted", "not sent", "unknown", INTERRUPTED}
     accepted = sum(what == "accepted" for what in told.values())
-    assert accepted > len(mails) / 2, f"only {accepted} of {len(mails)} were accepted"
+    assert accepted > len(mails) / 4, f"only {accepted} of {len(mails)} were accepted"
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable, Sequence
 
 from chaos.faults import Faults, Table
-from postroom_testing.smtp import Action, Close, Drip, Pause, Reset, Silence, SmtpServer
+from postroom_testing.smtp import Action, Close, Drip, Pause, Reset, Silence, SmtpServer, Step
 
 _NUMBER = re.compile(rb"^Subject: (mail-\d+)\r$", re.MULTILINE)
 _TAKEN = b"250 2.0.0 taken\r\n"
@@ -24,10 +24,10 @@ def _always(action: Action) -> _Fault:
     return lambda _: action
 
 
-def _one_of(choices: Sequence[bytes], *more: Action) -> _Fault:
+def _one_of(choices: Sequence[bytes], *more: Step) -> _Fault:
     def choose(dice: random.Random) -> Action:
         said = dice.choice(choices)
-        return (said, *more) if more else said  # type: ignore[return-value]  # each of `more` is a single step
+        return (said, *more) if more else said
 
     return choose
 
@@ -66,8 +66,8 @@ _MIDDLE: dict[str, _Fault] = {
 }
 
 
-def _half(end: Action) -> _Fault:
-    return lambda dice: (_TAKEN[: dice.randrange(1, len(_TAKEN) - 1)], end)  # type: ignore[return-value]
+def _half(end: Step) -> _Fault:
+    return lambda dice: (_TAKEN[: dice.randrange(1, len(_TAKEN) - 1)], end)
 
 
 _VERDICT: dict[str, _Fault] = {

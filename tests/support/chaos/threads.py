@@ -21,6 +21,7 @@ class Verdicts:
     told: dict[str, str] = attrs.field(factory=dict)
     again: int = 0
     """How many mails were sent once more, since the error had said that this is safe."""
+    _open: set[str] = attrs.field(factory=set, init=False)
 
     def keep(self, mail: MailMessage, result: Receipt | MailError) -> None:
         """Keep what became of a mail."""
@@ -38,11 +39,13 @@ class Verdicts:
     def take_back(self, mail: MailMessage) -> None:
         """Forget the verdict of a mail that is sent again."""
         self.again += 1
-        del self.told[mail.subject]
+        if self.told.pop(mail.subject) == "unknown":
+            self._open.add(mail.subject)
 
     def _set(self, mail: MailMessage, what: str) -> None:
         assert mail.subject not in self.told, f"a second verdict on {mail.subject}"
-        self.told[mail.subject] = what
+        # A refusal of the second attempt leaves open what became of the first one.
+        self.told[mail.subject] = "unknown" if what == "not sent" and mail.subject in self._open else what
 
 
 class Sending(threading.Thread):

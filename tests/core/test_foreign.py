@@ -11,9 +11,11 @@ import pytest
 
 from distributions import write_pigeon
 from postroom import (
+    Limit,
     MailMessage,
     MailSenderFactory,
     MailSendError,
+    Outcome,
     Provider,
     ProviderLoadError,
     ProviderRegistry,
@@ -256,6 +258,30 @@ def test_an_observer_that_cannot_be_looked_at_is_refused(fail: Callable[[], None
 
     with pytest.raises(ValueError, match="cannot register Observer: "):
         ProviderRegistry().register(Observer())
+
+
+@failures
+def test_what_a_limit_or_a_transport_raises_is_a_send_error(message: MailMessage, fail: Callable[[], None]) -> None:
+    """Before the transport has the message, it is not sent; afterwards nobody knows. The process goes on."""
+
+    class Broken(Loft):
+        def deliver(self, message: MailMessage) -> Receipt:
+            fail()
+            return super().deliver(message)
+
+    def breach(message: MailMessage) -> str | None:
+        if message.subject == "Hello":
+            fail()
+        return None
+
+    registry = ProviderRegistry()
+    limits = [Limit("no feathers", breach, source="https://x.test")]
+    registry.add(Provider("owl", SenderSettings, lambda _: Loft(), limits=limits))
+    registry.add(Provider("dove", SenderSettings, lambda _: Broken()))
+    for name, outcome in (("owl", Outcome.NOT_SENT), ("dove", Outcome.UNKNOWN)):
+        with pytest.raises(MailSendError) as caught:
+            MailSenderFactory.create_sender(name, {}, registry=registry).send(message)
+        assert caught.value.outcome is outcome
 
 
 @failures

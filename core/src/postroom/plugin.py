@@ -4,8 +4,16 @@ One manager for all would have to be locked while it looks through a plugin, whi
 also blame one plugin for the mistake of another that is being registered.
 """
 
+from postroom import foreign
+from postroom.discovery import canonical
+from postroom.provider import Provider
+
 PROVIDING = frozenset({"postroom_provider", "postroom_route"})
 """The hooks of a plugin that brings providers."""
+
+
+class AnswerError(TypeError):
+    """A hook has answered with something else than was asked for."""
 
 
 class Plugin:
@@ -39,3 +47,30 @@ class Plugin:
         """Call a hook, and return its answer; None if there is none. What the hook raises comes out."""
         answers: list[object] = getattr(self._hooks, hook)(**arguments)
         return answers[0] if answers else None
+
+
+def route_in(answer: object) -> str | None:
+    """Return the name that `postroom_route` has answered with; None if it was not there or has nothing to say.
+
+    Raises:
+        AnswerError: It is no name.
+    """
+    if answer is None:
+        return None
+    if not isinstance(answer, str):
+        raise AnswerError(f"postroom_route returned {foreign.kind(answer)}, not a name")
+    return canonical(answer)
+
+
+def provider_in(answer: object, name: str) -> Provider:
+    """Return what `postroom_provider` has answered with.
+
+    Raises:
+        AnswerError: It is no provider of this name.
+    """
+    if not isinstance(answer, Provider):
+        said = "implements no postroom_provider" if answer is None else f"returned {foreign.kind(answer)}"
+        raise AnswerError(f"{said}; expected postroom_provider() to return a Provider")
+    if answer.name != name:
+        raise AnswerError(f"its Provider is named {answer.name!r}, its entry point {name!r}")
+    return answer

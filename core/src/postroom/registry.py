@@ -13,7 +13,7 @@ import attrs
 from postroom import foreign, slips
 from postroom.discovery import Registration, Skipped, canonical, scan
 from postroom.errors import MailConfigError, MailError, ProviderConflictError, ProviderLoadError, UnknownProviderError
-from postroom.plugin import PROVIDING, Plugin
+from postroom.plugin import PROVIDING, AnswerError, Plugin, provider_in, route_in
 from postroom.provider import Provider, env_prefix
 from postroom.settings import Lookup
 from postroom.traces import forget_locals
@@ -91,7 +91,7 @@ class ProviderRegistry:
             return self._added[name]
         plugin = self._plugin(name)
         asked = _Asked(config)
-        target = self._ask(plugin, "postroom_route", _route, config=asked)
+        target = self._ask(plugin, "postroom_route", route_in, config=asked)
         if target is None:
             return self._provider_of(plugin)
         found = self._added.get(target) or self._provider_of(self._plugin(target, asked=name))
@@ -166,13 +166,13 @@ class ProviderRegistry:
         return found[0]
 
     def _provider_of(self, plugin: Plugin) -> Provider:
-        return self._ask(plugin, "postroom_provider", lambda answer: _provider(answer, plugin.name))
+        return self._ask(plugin, "postroom_provider", lambda answer: provider_in(answer, plugin.name))
 
     def _ask(self, plugin: Plugin, hook: str, read: Callable[[object], _T], **arguments: object) -> _T:
         """Return what `read` makes of the answer of a hook."""
 
         def broken(error: BaseException) -> MailError:
-            if isinstance(error, _AnswerError):
+            if isinstance(error, AnswerError):
                 return self._broken(plugin.name, str(error))
             # A route has seen raw settings, so its error may quote one.
             said = foreign.kind(error) if arguments else foreign.told(error)
@@ -197,10 +197,6 @@ class _Scan:
     skipped: list[Skipped]
 
 
-class _AnswerError(TypeError):
-    """A hook has answered with something else than was asked for."""
-
-
 class _Asked:
     """The settings as a route sees them, and which of them it has asked for."""
 
@@ -212,23 +208,6 @@ class _Asked:
         """Return the raw value of a field, or None."""
         self.fields.add(field)
         return self._config.get(field)
-
-
-def _route(answer: object) -> str | None:
-    if answer is None:
-        return None
-    if not isinstance(answer, str):
-        raise _AnswerError(f"postroom_route returned {foreign.kind(answer)}, not a name")
-    return canonical(answer)
-
-
-def _provider(answer: object, name: str) -> Provider:
-    if not isinstance(answer, Provider):
-        said = "implements no postroom_provider" if answer is None else f"returned {foreign.kind(answer)}"
-        raise _AnswerError(f"{said}; expected postroom_provider() to return a Provider")
-    if answer.name != name:
-        raise _AnswerError(f"its Provider is named {answer.name!r}, its entry point {name!r}")
-    return answer
 
 
 def _not_registered(kind: str, error: BaseException) -> MailConfigError:

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -16,13 +15,12 @@ from postroom import (
     MailSenderFactory,
     MailSettingsError,
     ProviderRegistry,
-    Rule,
     SenderSettings,
     SettingInfo,
-    Symptom,
     describe,
 )
 from postroom_testing.contract.base import Contract
+from postroom_testing.contract.questions import MISTYPED, SYMPTOMS, answer, asked, doubted, summed
 from postroom_testing.contract.services import Running
 
 _LOOKS_SECRET = re.compile(r"(password|secret|token|api_?key|credential)s?$")
@@ -95,8 +93,8 @@ class Registration(Contract):
     def test_each_rule_can_be_asked(self) -> None:
         """A rule answers whatever is known of a failure: one that raises hides the failure that it is asked about."""
         for rule in self.registered.rules:
-            for symptom in _SYMPTOMS:
-                said = _answer(_asked, rule, symptom)
+            for symptom in SYMPTOMS:
+                said = answer(asked, rule, symptom)
                 assert isinstance(said, tuple), f"Rule(meaning={rule.meaning!r}) cannot be asked: {said!r}"
 
     def test_the_settings_are_a_settings_class(self) -> None:
@@ -135,7 +133,7 @@ class Registration(Contract):
         """Whatever a setting holds, `check`, `doubts` and `summary` answer: an operator mistypes each of them."""
         settings = self.registered.settings
         for info in self._fields:
-            for raw in _MISTYPED:
+            for raw in MISTYPED:
                 where = f"when {info.field} is {raw!r}"
                 try:
                     made = self.registered.load({**self.values(service.place), info.field: raw})
@@ -143,11 +141,11 @@ class Registration(Contract):
                     failed = [problem.reason for problem in error.problems if problem.field == settings.__name__]
                     assert not failed, f"check() must yield what is wrong, and not raise, {where}: {failed}"
                     continue
-                looked = _answer(_doubted, made)
+                looked = answer(doubted, made)
                 assert isinstance(looked, list), (
                     f"doubts() must yield names and texts, and not raise, {where}: {looked!r}"
                 )
-                looked = _answer(_summed, made)
+                looked = answer(summed, made)
                 assert isinstance(looked, dict), f"summary() must return a dict, and not raise, {where}: {looked!r}"
 
     def test_a_missing_setting_is_named_with_its_variable(self) -> None:
@@ -206,49 +204,6 @@ class Registration(Contract):
 
 
 _BUILDING_BLOCKS = ("postroom_smtp", "postroom_http", "attrs", "attr", "pluggy")
-
-
-_MISTYPED = (
-    "x",
-    "-",
-    "0",
-    "-1",
-    "99999",
-    "true",
-    "false",
-    "gr\u00fcn",
-    "a@b@c",
-    "http://[",
-    "https://",
-    "//x:y/",
-    ".",
-    "x" * 300,
-)
-_SYMPTOMS = (
-    Symptom(),
-    Symptom(text="It does not work"),
-    Symptom(text="535 5.7.8 mail.example.com", stage="auth", code=535, enhanced_code="5.7.8"),
-)
-
-
-def _asked(rule: Rule, symptom: Symptom) -> tuple[bool, int]:
-    return rule.matches(symptom), rule.likeness(symptom)
-
-
-def _doubted(made: SenderSettings) -> list[str]:
-    return [field + doubt for field, doubt in made.doubts()]
-
-
-def _summed(made: SenderSettings) -> dict[str, str]:
-    return {key: str(value) for key, value in made.summary().items()}
-
-
-def _answer(look: Callable[..., object], *arguments: object) -> object:
-    """Return what comes back, or what is raised."""
-    try:
-        return look(*arguments)
-    except BaseException as error:  # noqa: BLE001  it may be any
-        return error
 
 
 def _written(value: object) -> str:

@@ -26,6 +26,7 @@ from urllib3.util.wait import wait_for_read
 from postroom import dial
 
 _INTERIM = 20  # interim answers that are read over; servers send one or two
+_INTERIM_LINE = b"HTTP/1.1 1"
 _BLOCK = 65_536  # octets of an early answer that are read at once
 _NOTHING = (BlockingIOError, ssl.SSLWantReadError, TimeoutError)  # the last one is eventlet's
 
@@ -156,10 +157,17 @@ class _Response(http.client.HTTPResponse):
         raise http.client.HTTPException(f"more than {_INTERIM} interim answers")
 
 
+def _is_final(said: bytes) -> bool:
+    """Return True if there is more than interim answers in what a server has said."""
+    while said.startswith(_INTERIM_LINE) and b"\r\n\r\n" in said:
+        said = said.partition(b"\r\n\r\n")[2]
+    return not said.startswith(_INTERIM_LINE) and not _INTERIM_LINE.startswith(said)
+
+
 class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[misc]
     """What is put in front of a connection class of urllib3."""
 
-    response_class: Any = _Response
+    _early = b""  # what has come before the whole request had left
     _asking = False  # the head of a request has left, and no answer was read
     _stopped = False  # a request has not left whole
 
@@ -169,8 +177,13 @@ class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[mi
         pending = getattr(self.sock, "pending", None)  # what TLS has read, the system does not know of
         return super().is_connected and not self._stopped and not (pending and pending())
 
+    def response_class(self, *args: Any, **options: Any) -> _Response:
+        """Return what reads an answer."""
+        early, self._early = self._early, b""
+        return _Response(*args, early=early, **options)
+
     def connect(self) -> None:
-        self._asking = self._stopped = False
+        self._early, self._asking, self._stopped = b"", False, False
         super().connect()
 
     def _new_conn(self) -> socket.socket:
@@ -216,17 +229,17 @@ class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[mi
 
         What is there then is no acceptance of this request, and the server never gets the whole.
         """
-        early = self._early()
-        if early is None:
+        said = self._said()
+        if said is None:
             return
         if not self._asking:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the server has said something unasked")
-        self.response_class = functools.partial(_Response, early=early)
-        if not early.startswith(b"HTTP/1.1 1"):
+        self._early += said
+        if not said or _is_final(self._early):
             self._stopped = True
             raise BrokenPipeError(errno.EPIPE, "the server has answered early")  # urllib3 reads the answer then
 
-    def _early(self) -> bytes | None:
+    def _said(self) -> bytes | None:
         """Return what has come, b"" if the server has closed the connection; None if nothing has."""
         pending = getattr(self.sock, "pending", None)
         if not wait_for_read(self.sock, 0) and not (pending and pending()):

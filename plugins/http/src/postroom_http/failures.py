@@ -204,11 +204,11 @@ def _in_tunnel(error: BaseException) -> bool:
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and what is wrapped in it. requests and urllib3 put it into an argument, or raise from it."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
         yield error
+        seen.add(id(error))
         inner = [getattr(error, "reason", None), *error.args, error.__cause__, getattr(error, "socket_err", None)]
-        if type(error.__context__).__module__ == "socks":  # urllib3 does not raise from that one
-            inner.append(error.__context__)
         error = next((each for each in inner if isinstance(each, BaseException)), None)
 
 

@@ -35,7 +35,7 @@ def dial_by_socks(options: Mapping[str, Any], target: tuple[str, int], until: fl
     except socks.ProxyError as error:
         made.close()
         if isinstance(error.socket_err, TimeoutError):
-            raise error.socket_err from error
+            raise TimeoutError(*error.socket_err.args) from error
         raise
     except BaseException:
         made.close()

@@ -96,9 +96,8 @@ def test_an_exception_at_any_line_leaves_true_verdicts_and_a_sender_that_sends(
 
         with sender() as made, Interruption(0, kind, packages) as whole:
             list(send(made, numbered(0, count)))
-        for first, at in zip(
-            range(1000, 10**9, 1000), points(whole.lines, whole.lines if packages is LOCKS else POINTS), strict=False
-        ):
+        most = whole.lines if packages is LOCKS else POINTS
+        for first, at in zip(range(1000, 10**9, 1000), points(whole.lines, most), strict=False):
             with sender() as made:
                 if at % 2:
                     made.deliver(numbered(first + 900, 1)[0])  # so that half of them begin with a kept connection

@@ -48,6 +48,7 @@ def test_all_is_what_the_design_promises() -> None:
         # writing a provider
         "Capability", "Concealer", "Leaving", "Limit", "Lookup", "ProbeTransport", "Provider", "Rule", "Secret",
         "SenderSettings", "SettingInfo", "Step", "Symptom", "describe", "dial", "find_rule", "hookimpl", "setting",
+        "whole_number",
         # errors
         "MailAuthError", "MailConfigError", "MailConnectionError", "MailError", "MailMessageError", "MailQuotaError",
         "MailRateLimitError", "MailRecipientsError", "MailRejectedError", "MailSendError", "MailSettingsError",

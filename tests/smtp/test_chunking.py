@@ -472,3 +472,65 @@ def test_421_to_the_envelope_of_one_write_is_not_sent_and_not_repeated(smtp_serv
     server = chunking(smtp_server, {"MAIL": [b"250 ok\r\n", (b"421 4.3.2 down\r\n", Close())]})
     assert outcomes(server, message(), message()) == [Outcome.ACCEPTED, Outcome.NOT_SENT]
     assert server.connections == 1
+
+
+# A surplus reply, which nothing shows before the message has left
+
+
+class Surplus(SmtpServer):
+    """Says something more, once, in front of its reply to a command."""
+
+    before, said = "MAIL", b""
+
+    def action(self, moment: str, given: str = "") -> Action | None:
+        """Put the surplus reply before the first reply to this command."""
+        found = super().action(moment, given)
+        if moment == self.before and self.said and isinstance(found, bytes):
+            found, self.said = self.said + found, b""
+        return found
+
+
+@pytest.mark.parametrize("enhanced", [True, False])
+@pytest.mark.parametrize("before", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("surplus", [b"250 2.0.0 late\r\n", b"550 5.7.1 late\r\n"])
+@pytest.mark.parametrize("verdict", [b"250 2.0.0 taken\r\n", b"554 5.7.1 no\r\n"])
+def test_a_surplus_reply_makes_no_false_verdict(surplus: bytes, before: str, verdict: bytes, enhanced: bool) -> None:
+    """The replies behind it are those to the commands before; the message is in doubt, not accepted, not refused."""
+    codes = (b"2.1.0 ", b"2.1.5 ") if enhanced else (b"", b"")
+    script: dict[str, Action] = {
+        "BDAT": verdict,
+        "MAIL": b"250 %sok\r\n" % codes[0],
+        "RCPT": b"250 %sok\r\n" % codes[1],
+    }
+    with Surplus(script, extensions=CHUNKING, hold=0) as server:
+        server.before, server.said = before, surplus
+        first, second = results(server, message(text="first"), message(text="second"))
+    assert isinstance(first, MailSendError)
+    assert first.outcome is Outcome.UNKNOWN
+    assert isinstance(second, Receipt if verdict.startswith(b"250") else MailRejectedError)
+    assert sum(b"second" in body for body in server.taken) == verdict.startswith(b"250")
+
+
+def test_a_farewell_behind_the_verdict_is_no_surplus_reply(smtp_server: Servers) -> None:
+    """A server may hang up after any message."""
+    server = chunking(smtp_server, {"BDAT": [(b"250 ok\r\n421 4.4.2 bye\r\n", Close())]})
+    assert outcomes(server, message(), message()) == [Outcome.ACCEPTED] * 2
+
+
+@pytest.mark.parametrize("line", ["MAIL FROM:<ceo@example.com>", "rcpt to:<victim@example.com>", "DATA", "Data 0 LAST"])
+def test_text_that_reads_like_commands_is_no_chunk_to_a_server_that_may_not_know_bdat(
+    smtp_server: Servers, line: str
+) -> None:
+    """Such a server would run it, over our login: another message from whom and to whom the text says."""
+    text = f"Hello\nRSET\nMAIL FROM:<a@example.com>\n{line}\nSubject: pay\n\nnow\n.\n"
+    server = smtp_server({"BDAT": b"502 what?\r\n"}, extensions=CHUNKING, swallows=False)
+    mails = [message(text=text), message(text="harmless"), message(text=text)]
+    with sender(server.settings(timeout=5)) as made:
+        assert [made.deliver(mail).attempts for mail in mails] == [1, 2, 1]
+    assert len(server.wait().taken) == 3
+    assert not any(command.startswith("MAIL") and "grace@" not in command for command in server.commands)
+    knows = smtp_server(extensions=CHUNKING)
+    with sender(knows.settings(timeout=5)) as made:
+        for mail in (mails[1], mails[0]):
+            made.deliver(mail)
+    assert knows.wait().verbs.count("BDAT") == 2

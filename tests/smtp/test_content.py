@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fault_server import FaultServer
 from postroom import Attachment
 from postroom_smtp.content import Content, blocks
 from postroom_smtp.mime import render
+from postroom_testing.smtp import SmtpServer
 from smtp_checks import message
 
 BLOCK = 65_536  # octets that are worth a write
@@ -105,7 +105,7 @@ with MailSenderFactory.create_sender("smtp", {"server": "127.0.0.1", "port": int
 @pytest.mark.parametrize("extensions", [(), ("PIPELINING",), ("PIPELINING", "CHUNKING")], ids=len)
 def test_a_large_file_needs_little_more_than_itself_in_base64(extensions: tuple[str, ...], way: str) -> None:
     """25 MB of attachment are at most 62.5 MB at the peak, the attachment itself among them."""
-    with FaultServer(extensions, seed=0, rate=0.0) as server:
+    with SmtpServer(extensions=extensions) as server:
         done = subprocess.run(
             [sys.executable, "-c", MEASURED, str(server.port), way],
             capture_output=True,

@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 import pytest
 
-from fault_server import FaultServer
 from mail_stack import MAILBOX, MailStack
 from oauth_servers import CLIENT_ID, CLIENT_SECRET, TENANT, OAuthServer
 from postroom_testing import Certificates, write_distribution
@@ -130,12 +129,6 @@ class Bench:
         listener = Listener(LOOPBACK, serve)
         self.request.addfinalizer(functools.partial(_end, listener, kept))
         return listener.port
-
-    def breaking(self) -> FaultServer:
-        """Start a server whose every connection breaks."""
-        server = FaultServer(seed=1, rate=1.0).__enter__()
-        self.request.addfinalizer(lambda: server.__exit__(None, None, None))
-        return server
 
     def closed(self) -> int:
         """Return a port that nobody listens on."""

@@ -43,6 +43,14 @@ def plugin(name: str, check: str, old: str, new: str, says: str = "") -> Mutatio
 _ASK = '        said = self._ask("POST", "/letters", to_payload(message))\n'
 _RETURN = "accepted=message.recipients)"
 
+_LAST = 'metadata=setting("seconds that a flight may take"))\n'
+_LOOKS = """
+    def {0}(self):
+        import urllib.parse
+        yield from super().{0}()
+        {1}
+"""
+
 MUTATIONS = [
     # Errors and outcomes
     sender("raises its own exception", "test_the_error_is_ours[rejected]", "raise MailRejectedError(said, code=status)", "raise ValueError(said)", says="raise a MailSendError with the outcome that you know"),
@@ -118,6 +126,11 @@ MUTATIONS = [
     plugin("imports requests with the plugin", "test_importing_the_plugin_loads_nothing_heavy", "from pigeon_post.settings import PigeonSettings\n", "import requests\nfrom pigeon_post.settings import PigeonSettings\n", says="import inside build(), not at the top of the plugin"),
     plugin("has another name than its entry point", "test_the_provider_loads", 'Provider("pigeon-post",', 'Provider("pigeon",', says="its Provider is named"),
     Mutation("shows its key", "test_what_looks_secret_is_secret", "settings.py", 'api_key: Secret = attrs.field(metadata=setting("key to the loft", secret=True))', 'api_key: str = attrs.field(metadata=setting("key to the loft"))'),
+    plugin("gives a code that is no text", "test_each_rule_can_be_asked", 'code="401"', "code=401", says="cannot be asked"),
+    Mutation("raises in check", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + _LOOKS.format("check", "int(self.api_url[8:] and 1) / (self.api_url != '//x:y/')"), says="check() must yield what is wrong"),
+    Mutation("raises in its doubts", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + _LOOKS.format("doubts", "urllib.parse.urlsplit(self.api_url)"), says="doubts() must yield names and texts"),
+    Mutation("ends the process in its doubts", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + _LOOKS.format("doubts", "self.api_url.isascii() or exit(1)"), says="SystemExit"),
+    Mutation("raises in its summary", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + "\n    def summary(self):\n        return {'host': self.api_url.split('/')[2]}\n", says="summary() must return a dict"),
     Mutation("has a setting without help", "test_each_setting_has_help", "settings.py", 'setting("where the loft is")', 'setting("")'),
     Mutation("has no types", "test_the_package_is_typed", "py.typed", "", ""),
 ]  # fmt: skip

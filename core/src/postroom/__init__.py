@@ -24,6 +24,7 @@ from postroom.errors import (
 )
 from postroom.factory import MailSenderFactory, default_registry
 from postroom.message import MailMessage
+from postroom.number import whole_number
 from postroom.probe import Step
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt, Refusal
@@ -99,6 +100,7 @@ __all__ = [
     "find_rule",
     "hookimpl",
     "setting",
+    "whole_number",
 ]
 
 

@@ -14,7 +14,16 @@ import attrs
 import requests
 import urllib3
 
-from postroom import Concealer, MailConnectionError, MailSendError, MailTimeoutError, Outcome, Rule, Symptom
+from postroom import (
+    Concealer,
+    MailConnectionError,
+    MailSendError,
+    MailTimeoutError,
+    Outcome,
+    Rule,
+    Symptom,
+    whole_number,
+)
 from postroom_http import rules as general
 from postroom_http.answer import STAGE, Answer
 from postroom_http.proxies import Proxy
@@ -183,10 +192,10 @@ def seconds(value: str | None) -> float | None:
 
     None as well for more than thirty years, which nobody means.
     """
-    if value is None:
+    if value is None or not value.isascii():
         return None
-    if value.isascii() and value.isdecimal():
-        return float(value) if len(value) <= _DIGITS else None
+    if (number := whole_number(value, _DIGITS)) is not None:
+        return float(number)
     try:
         until = email.utils.parsedate_to_datetime(value)
         if until.tzinfo is None:  # one of the three forms names no zone; all are in GMT (RFC 9110 section 5.6.7)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from postroom import MailAuthError, MailConfigError, MailError
+from postroom import MailAuthError, MailConfigError, MailError, whole_number
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
 from postroom_smtp_oauth2.tokens import Token
 
@@ -53,7 +53,7 @@ class MicrosoftTokens:
             # An error that only MSAL knows, such as a field that it misses. What the service said has been raised.
             self._application = None
             return MailAuthError("the identity service gave no token", stage="token")
-        return Token(value, asked_at + (float(seconds) if isinstance(seconds, int | float) else _SHORT_LIFE))
+        return Token(value, asked_at + (whole_number(str(seconds), 9) or _SHORT_LIFE))
 
     def _build(self) -> Callable[[], dict[str, Any]]:
         import msal  # noqa: PLC0415  with requests it costs 0.2 s, which boot does not pay

@@ -113,6 +113,11 @@ class Connection:
             self._receive()
         return self._lines.popleft().removesuffix(b"\r")
 
+    @property
+    def next_line(self) -> bytes:
+        """The next line, if it has been read from the network already; else nothing."""
+        return self._lines[0] if self._lines else b""
+
     def has_input(self) -> bool:
         """Return True if the server has sent something that nobody has read. Does not wait.
 
@@ -129,6 +134,10 @@ class Connection:
                 if error.errno is not None:  # the system's; eventlet's TLS says that there is nothing by one without
                     raise
         return bool(self._lines or self._rest)
+
+    def __del__(self) -> None:
+        """Close what nobody refers to any more, as after an exception that came from outside."""
+        self.close()
 
     def close(self) -> None:
         """Close the socket, whatever state it is in."""

@@ -1,5 +1,7 @@
 """One message and what has become of it so far, over one connection or a second."""
 
+import functools
+
 from postroom import Leaving, MailError, MailMessage, MailMessageError, MailSendError, Receipt
 from postroom_smtp.content import Content
 from postroom_smtp.envelope import Envelope
@@ -26,7 +28,8 @@ class Job:
         self._message = message
         self._provider = provider
         self._mode = mode
-        self._leaving = leaving
+        # Not a method of this job: the transaction would hold it, and both would live until the collector comes.
+        self._leaving = functools.partial(leaving, message) if leaving is not None else None
         self._envelope = Envelope(message.from_.spec, message.recipients)
         self._content: Content | None = None
         self._session: Session | None = None
@@ -48,7 +51,7 @@ class Job:
             try:
                 if self._content is None:
                     self._content = render(self._message)
-                self._transaction = Transaction(session, self._envelope, self._content, self._leave)
+                self._transaction = Transaction(session, self._envelope, self._content, self._leaving)
             except MailMessageError as error:
                 self.result = error
                 return None
@@ -113,10 +116,6 @@ class Job:
         """Take note that the server has accepted nothing, and that the message is to be offered in another way."""
         self.attempts += 1
         self._transaction = None
-
-    def _leave(self) -> None:
-        if self._leaving is not None:
-            self._leaving(self._message)
 
     def _offer_again(self, session: Session) -> bool:
         """Return True if the server has not got the message, and a connection used before may be to blame."""

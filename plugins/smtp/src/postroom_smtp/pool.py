@@ -19,13 +19,14 @@ from postroom_smtp.session import Session
 Open = Callable[[Deadline], Session]
 """Opens a session that is ready for a message."""
 
-_RECOUNT = 1.0  # seconds after which somebody who waits counts anew, since a turn may have come back without a word
+_RECOUNT = 1.0  # seconds after which whoever waits looks anew, since a turn may have come back without a word
 
 
 class _Turn:
     """The right to have one connection. It comes back when it is given back, or when nothing refers to it."""
 
-    __slots__ = ("__weakref__",)
+    signal: queue.SimpleQueue[None] | None = None
+    """What wakes the thread that waits for it."""
 
 
 class _Lent:
@@ -38,39 +39,40 @@ class _Lent:
 
 
 class _Share:
-    """What one process has of a pool. What adds to a set, and what takes out of it, are single calls into C."""
+    """What one process has of a pool. There is no lock that could stay locked: each change is a single call into C."""
 
     def __init__(self, size: int) -> None:
         self.kept: list[Session] = []  # the last one was used last
         self.used: set[weakref.ref[Session]] = set()
         self.lent: set[weakref.ref[_Lent]] = set()
         self._size = size
-        self._lock = threading.Lock()  # held for a count alone
-        self._out: set[weakref.ref[_Turn]] = set()
-        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # In the order in which they came; as many as there may be connections have their turn, and the others wait.
+        self._turns: dict[weakref.ref[_Turn], None] = {}
 
     def wait(self, turn: _Turn, deadline: Deadline) -> None:
-        """Take a turn.
+        """Stand in line, and return when it is the turn's turn.
 
         Raises:
-            TimeoutError: None came back in time.
+            TimeoutError: It did not come in time.
         """
-        while True:
-            with self._lock:
-                if len(self._out) < self._size or self._waits_for_itself():
-                    self._out.add(weakref.ref(turn, self._out.discard))
-                    return
+        self._turns[weakref.ref(turn, self._turns.pop)] = None
+        if len(self._turns) <= self._size:
+            return
+        turn.signal = queue.SimpleQueue()
+        while not self._has_come(turn):
             left = deadline.left()
             if not left:
                 raise TimeoutError("no connection became free")
             with contextlib.suppress(queue.Empty):
-                self._signals.get(timeout=min(left, _RECOUNT))
+                turn.signal.get(timeout=min(left, _RECOUNT))
 
     def end(self, turn: _Turn) -> None:
-        """Give a turn back."""
-        self._out.discard(weakref.ref(turn))
-        if self._signals.qsize() < self._size:
-            self._signals.put(None)
+        """Give a turn back, and wake the next one."""
+        self._turns.pop(weakref.ref(turn), None)
+        if len(self._turns) >= self._size:
+            following = [*self._turns][self._size - 1]()
+            if following is not None and following.signal is not None:
+                following.signal.put(None)
 
     def abandon(self) -> None:
         """Close every connection without a word to the server."""
@@ -79,11 +81,14 @@ class _Share:
             session.close()
         self.kept.clear()
 
-    def _waits_for_itself(self) -> bool:
-        """Return True if connections that this thread is to come back for stand between it and a turn."""
+    def _has_come(self, turn: _Turn) -> bool:
+        before = [*self._turns].index(weakref.ref(turn))
+        return before < self._size or before < self._size + self._own()
+
+    def _own(self) -> int:
+        """Return how many connections this thread is to come back for: it must not wait for them."""
         thread = threading.get_ident()
-        own = sum(lent.thread == thread for each in self.lent.copy() if (lent := each()) is not None)
-        return len(self._out) < self._size + own
+        return sum(lent.thread == thread for each in self.lent.copy() if (lent := each()) is not None)
 
 
 class Pool:

@@ -20,11 +20,11 @@ class Upload:
 
     Args:
         session: Where they go.
-        leaving: Is called just before the last octet goes.
+        leaving: Is called just before the last octet goes; None if nobody asks.
         by_bdat: True if they are a chunk, else they follow DATA.
     """
 
-    def __init__(self, session: Session, leaving: Callable[[], None], *, by_bdat: bool) -> None:
+    def __init__(self, session: Session, leaving: Callable[[], None] | None, *, by_bdat: bool) -> None:
         self.left = False
         """True from the moment when the last octet has left."""
         self.quiet = not by_bdat
@@ -53,7 +53,8 @@ class Upload:
         *first, last = blocks(pieces)
         for block in first:
             self._write(block, alone=alone)
-        self._leaving()
+        if self._leaving is not None:
+            self._leaving()
         self._write(last, alone=alone, joined=joined)
         self.left = True
 

@@ -49,10 +49,10 @@ class Dialogue:
     def _obey(self, verb: str, line: str) -> None:
         match verb:
             case "MAIL":
-                reply = self._act(verb, b"503 nested\r\n" if self._has_sender else b"250 ok\r\n", line)
+                reply = self._act(verb, b"503 nested\r\n" if self._has_sender else b"250 2.1.0 ok\r\n", line)
                 self._has_sender = self._has_sender or not _refuses(reply)
             case "RCPT":
-                reply = self._act(verb, b"250 ok\r\n" if self._has_sender else b"503 no sender\r\n", line)
+                reply = self._act(verb, b"250 2.1.5 ok\r\n" if self._has_sender else b"503 no sender\r\n", line)
                 self._recipients += not _refuses(reply)
             case "DATA":
                 default = b"354 go\r\n" if self._recipients else b"503 no recipient\r\n"

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroom import (
+    Concealer,
     MailAuthError,
     MailConnectionError,
     MailMessage,
@@ -41,7 +42,7 @@ from postroom_testing.http import Close, Drip, Early, HttpServer, Raw, Reply, Re
 KEY = "key_s3cr3t"
 LOST = Lost("Look before you send it again")
 SAFE = Lost("Send it again", safe_to_retry=True)
-PEER = Peer("api.example.com", Secret(KEY))
+PEER = Peer("api.example.com", Concealer(KEY))
 QUICK = 0.3  # seconds until something that does not come is given up
 LARGE = {"file": "x" * 16_000_000}  # more than the buffers of two sockets hold
 

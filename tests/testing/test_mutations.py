@@ -69,12 +69,19 @@ MUTATIONS = [
     plugin("sends the operator to a variable of another", "test_a_remedy_names_the_providers_variables[unauthorized]", "Check {api_key}", "Check SMTP_PASSWORD", says="SMTP_PASSWORD"),
     sender("says what the server says, line ends and all", "test_the_error_is_one_line[rejected]", 'words = "".join(char for char in body.decode(errors="replace") if char.isprintable())[:200]', 'words = json.loads(body or b"{}").get("error")'),
     sender("shows the key in an error", "test_no_secret_is_shown[rejected]", "raise MailRejectedError(said, code=status)", 'raise MailRejectedError(f"{said} with {self._settings.api_key.reveal()}", code=status)'),
+    sender("shows the key in base64", "test_no_secret_is_shown[rejected]", "raise MailRejectedError(said, code=status)", 'raise MailRejectedError(f"{said} to {base64.b64encode(b"user:" + self._settings.api_key.reveal().encode()).decode()}", code=status)', says="a secret is in the error or the log when rejected"),
+    sender("shows a piece of the key in what it hides", "test_no_secret_is_shown[unauthorized]", "            raise MailAuthError(said, code=status)", "            try:\n                raise KeyError(self._settings.api_key.reveal()[3:15])\n            except KeyError:\n                raise MailAuthError(said, code=status) from None", says="a secret is in the error or the log when unauthorized"),
+    sender("keeps the body with the error", "test_no_body_is_shown[rejected]", _ASK, "        try:\n    " + _ASK + "        except MailRejectedError as error:\n            error.message = to_payload(message)\n            raise\n", says="the body is shown when rejected"),
     sender("logs the key", "test_success_shows_no_secret", _ASK, '        _log.debug("with %s", self._settings.api_key.reveal())\n' + _ASK),
     sender("logs the body", "test_nothing_is_logged_of_a_body", _ASK, '        _log.debug("%s", to_payload(message))\n' + _ASK),
     sender("has an error that cannot cross a queue", "test_the_error_crosses_a_queue[rejected]", "raise MailRejectedError(said, code=status)", 'raise type("Local", (MailRejectedError,), {})(said, code=status)'),
     # Time
     sender("has no time-out", "test_the_sender_comes_back[silent]", "timeout=settings.timeout or 30,", "timeout=None,", says="pass the time-outs of the settings"),
+    sender("waits for ever for a head that drips", "test_the_sender_comes_back[answered slowly from the first octet]", "                self._session.mount(self._settings.api_url, PunctualAdapter())\n", "", says="pass the time-outs of the settings"),
     sender("ignores the deadline", "test_the_sender_comes_back[dripping]", "if time.monotonic() > until:", "if until == 0:"),
+    # Whose answer it is
+    sender("takes an interim answer for the verdict", "test_an_interim_answer_is_no_verdict", "                self._session.mount(self._settings.api_url, PunctualAdapter())\n", ""),
+    sender("uses a connection again that has input", "test_a_surplus_answer_is_no_verdict", "_log = logging", "import urllib3.util.connection, urllib3.connectionpool  # noqa: E401, E402\nurllib3.connectionpool.is_connection_dropped = lambda _: False\nPunctualAdapter = requests.adapters.HTTPAdapter\n_log = logging", says="look whether the connection has input"),
     # Twice
     sender("sends a lost message again", "test_a_lost_message_is_sent_once", _ASK, f"        try:\n    {_ASK}        except MailConnectionError:\n    {_ASK}", says="the message was sent again after its answer was lost"),
     sender("sends a rejected message again", "test_a_failed_message_is_sent_once", _ASK, f"        try:\n    {_ASK}        except MailRejectedError:\n    {_ASK}"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from postroom.address import Address
 from postroom.attachment import Attachment
 from postroom.capability import Capability, Limit
+from postroom.concealing import Concealer
+from postroom.dialling import dial
 from postroom.dify import DifySource
 from postroom.discovery import Registration, Skipped
 from postroom.errors import (
@@ -51,6 +53,7 @@ __all__ = [
     "Attachment",
     "BatchTransport",
     "Capability",
+    "Concealer",
     "DeliveringSender",
     "DifySource",
     "Leaving",
@@ -93,6 +96,7 @@ __all__ = [
     "UnknownProviderError",
     "default_registry",
     "describe",
+    "dial",
     "find_rule",
     "hookimpl",
     "setting",

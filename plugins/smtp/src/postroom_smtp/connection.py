@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import attrs
 
-from postroom import Step
+from postroom import Step, dial
 
 AddressInfo = tuple[Any, Any, int, str, Any]
 """What `socket.getaddrinfo` gives for one address."""
@@ -66,17 +66,7 @@ class Connection:
     @classmethod
     def open(cls, found: list[AddressInfo], timeout: float, deadline: Deadline) -> Self:
         """Connect to the first of a host's addresses that answers within `timeout` seconds, shared between them."""
-        until = deadline.after(timeout)
-        failure: OSError = ConnectionError("the name has no address")
-        for position, (family, kind, protocol, _, address) in enumerate(found):
-            try:
-                # A silent first address, often IPv6, leaves time for the next.
-                seconds = _left(until) / (len(found) - position)
-                # Where IPv6 is switched off, not even its socket can be made.
-                return cls(_connect(socket.socket(family, kind, protocol), address, seconds), deadline)
-            except OSError as error:
-                failure = error
-        raise failure
+        return cls(dial(found, deadline.after(timeout)), deadline)
 
     @property
     def remote_address(self) -> str:
@@ -179,18 +169,6 @@ def _poll(sock: socket.socket) -> Callable[[int], object] | None:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return poll.poll
-
-
-def _connect(sock: socket.socket, address: Any, timeout: float) -> socket.socket:
-    try:
-        # Two small writes would otherwise wait for each other: Nagle against delayed acknowledgement.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(timeout)
-        sock.connect(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 def _left(until: float) -> float:

@@ -74,6 +74,13 @@ def test_there_is_something_to_check() -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=named)
+def test_a_digit_is_one_of_ten(path: Path) -> None:
+    """Python's words for digits mean those of every script; what others write is read by `whole_number` or [0-9]."""
+    found = re.findall(r"\\d|\.(?:isdecimal|isdigit|isnumeric)\(", path.read_text("utf-8"))
+    assert found == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
 def test_a_module_is_short(path: Path) -> None:
     """A module of a distribution holds one idea, in at most 250 lines."""
     assert len(path.read_text("utf-8").splitlines()) <= LONGEST_MODULE

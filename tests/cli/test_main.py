@@ -127,12 +127,28 @@ def test_wrong_usage_is_one_line_and_exit_2(run: Run, arguments: tuple[str, ...]
     assert result.stderr == said
 
 
-def test_an_unexpected_error_is_one_line_without_its_text(run: Run, site: Path) -> None:
-    """A bug ends in one line and exit 1; what its exception says stays out."""
+def test_settings_that_cannot_be_described_are_told(run: Run, site: Path) -> None:
+    """What the author has forgotten is named, with the provider."""
     write_distribution(site, "undescribed", {"undescribed": "undescribed"}, modules={"undescribed": UNDESCRIBED})
     result = run("providers", "undescribed")
+    assert (result.exit_code, result.stdout) == (2, "")
+    why = "TypeError: settings field 'token' has no metadata=setting(...)"
+    assert result.stderr == f"error: mail type undescribed cannot be described: {why}\n"
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('swordfish')", "SystemExit('swordfish')"])
+def test_an_unexpected_error_is_one_line_without_its_text(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    """A bug ends in one line and exit 1; what its exception says stays out."""
+    source = CLUMSY.replace("def close(self):\n            pass", f"def close(self):\n            raise {error}")
+    assert error in source
+    write_distribution(site, "clumsy", {"clumsy": "clumsy"}, modules={"clumsy": source})
+    monkeypatch.setenv("MAIL_TYPE", "clumsy")
+    monkeypatch.setenv("MAIL_DEFAULT_SEND_FROM", "ada@example.com")
+    result = run(*SEND)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "error: unexpected TypeError; postroom --debug shows where\n"
+    assert result.stderr.endswith(f"error: unexpected {error.partition('(')[0]}; postroom --debug shows where\n")
 
 
 def test_debug_shows_the_dialogue_without_the_password(

@@ -13,6 +13,7 @@ from postroom_testing import write_distribution
 
 Run = Callable[..., Result]
 
+ROOT = Path(__file__).parents[2]
 LONGEST = "abcdefghij-klmnopqrst-uvwxyzab"  # 30 characters
 WRONG = ["Mailbird", "mail_bird", "mail--bird", "mail-", "2mail", "mail bird", "postroom-", "brï", "../x", "x\n"]
 FILES = {
@@ -45,15 +46,18 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("options", [(), ("--smtp",)], ids=["http", "smtp"])
-def test_what_is_written_keeps_the_contract(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
-    """Its wheel can be built, and with that installed, every check of the contract and its own tests pass."""
-    folder = generated(run, tmp_path, "mail-bird", *options)
+@pytest.mark.parametrize("name", ["mail-bird", "class", "testmail"])
+def test_what_is_written_keeps_the_contract(run: Run, tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
+    """Its wheel can be built, and with that installed, its contract and its tests pass, even as `class` or `test…`."""
+    folder = generated(run, tmp_path, name, *options)
     (wheel,) = build([folder], tmp_path / "built").values()
     check_contract(folder, wheel, tmp_path / "site")
 
 
 @pytest.mark.parametrize("options", [(), ("--smtp",)], ids=["http", "smtp"])
-@pytest.mark.parametrize(("name", "words"), [("m", "M"), (LONGEST, "Ünïcode title, 40 characters, it's a lot")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("m", "M"), ("import", "None"), (LONGEST, "Ünïcode title, 40 characters, it's a lot")]
+)
 def test_what_is_written_is_clean(run: Run, tmp_path: Path, name: str, words: str, options: tuple[str, ...]) -> None:
     """Whatever it is called, its code is formatted, and ruff and mypy in strict mode have nothing to say."""
     folder = generated(run, tmp_path, name, "--title", words, "--author", words, *options)
@@ -112,11 +116,19 @@ def test_a_wrong_name_is_refused(run: Run, tmp_path: Path, name: str) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_name_that_takes_the_contracts_file_is_refused(run: Run, tmp_path: Path) -> None:
-    """`contract` would be written over its own contract."""
-    result = run("new-provider", "--into", str(tmp_path), "contract")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("contract", "is the name of a test that is written, too"),
+        ("mail", "would have variables that begin with MAIL_, as those of postroom itself do"),
+        *((path.name, "is a distribution of postroom itself") for path in sorted((ROOT / "plugins").iterdir())),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(run: Run, tmp_path: Path, name: str, why: str) -> None:
+    """What postroom has itself, installed here or not, and what would be written over the contract."""
+    result = run("new-provider", "--into", str(tmp_path), name)
     assert result.exit_code == 2
-    assert "'contract' is the name of a test that is written, too" in result.stderr
+    assert f"{name!r} {why}: take another name" in result.stderr
     assert [*tmp_path.iterdir()] == []
 
 
@@ -147,6 +159,24 @@ def test_the_name_of_an_installed_distribution_is_refused(run: Run, tmp_path: Pa
     result = run("new-provider", "mailbird", "--into", str(tmp_path))
     assert result.exit_code == 2
     assert result.stderr == "error: postroom-mailbird 3.1 is installed already: take another name\n"
+    assert [*tmp_path.iterdir()] == [site]
+
+
+def test_the_name_of_an_installed_provider_is_refused(run: Run, tmp_path: Path, site: Path) -> None:
+    """Another distribution may have a provider of this name; neither would be chosen then."""
+    write_distribution(site, "acme-mail", {"mailbird": "acme.plugin"})
+    result = run("new-provider", "mailbird", "--into", str(tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr == "error: acme-mail has a provider 'mailbird' already: take another name\n"
+    assert [*tmp_path.iterdir()] == [site]
+
+
+def test_the_name_of_an_installed_module_is_refused(run: Run, tmp_path: Path, site: Path) -> None:
+    """One of the two modules would hide the other, whatever the distribution is called."""
+    write_distribution(site, "acme-mail", modules={"postroom_mail_bird": ""})
+    result = run("new-provider", "mail-bird", "--into", str(tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr == "error: a module postroom_mail_bird is installed already: take another name\n"
     assert [*tmp_path.iterdir()] == [site]
 
 

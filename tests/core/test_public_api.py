@@ -46,8 +46,9 @@ def test_all_is_what_the_design_promises() -> None:
         # making a sender
         "DifySource", "MailSenderFactory", "ProviderRegistry", "Registration", "Skipped", "default_registry",
         # writing a provider
-        "Capability", "Leaving", "Limit", "Lookup", "ProbeTransport", "Provider", "Rule", "Secret", "SenderSettings",
-        "SettingInfo", "Step", "Symptom", "describe", "find_rule", "hookimpl", "setting",
+        "Capability", "Concealer", "Leaving", "Limit", "Lookup", "ProbeTransport", "Provider", "Rule", "Secret",
+        "SenderSettings", "SettingInfo", "Step", "Symptom", "describe", "dial", "find_rule", "hookimpl", "setting",
+        "whole_number",
         # errors
         "MailAuthError", "MailConfigError", "MailConnectionError", "MailError", "MailMessageError", "MailQuotaError",
         "MailRateLimitError", "MailRecipientsError", "MailRejectedError", "MailSendError", "MailSettingsError",

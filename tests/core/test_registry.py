@@ -532,7 +532,7 @@ def test_the_default_registry_is_lazy_and_single() -> None:
         "for thread in threads: thread.start()\n"
         "for thread in threads: thread.join()\n"
         "assert len(found) == 32 and len(set(map(id, found))) == 1\n"
-        "assert found[0]._found is None, 'it has scanned'\n"
+        "assert found[0]._scanned == {}, 'it has scanned'\n"
         "print('single')\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

@@ -1,8 +1,8 @@
 """`file`: what is written, that it opens elsewhere, and that nothing in a message does harm there."""
 
 import datetime
-import email.policy
 import logging
+import os
 import re
 import resource
 import subprocess
@@ -10,22 +10,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from email import message_from_bytes
 from email.header import decode_header, make_header
-from email.message import EmailMessage
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from file_pages import MOMENT, PNG, Page, eml, index, listed, mail, names, sender, written
 from message_strategies import messages
 from postroom import (
     Address,
     Attachment,
-    DeliveringSender,
     MailMessage,
     MailSenderFactory,
     MailSendError,
@@ -33,97 +29,6 @@ from postroom import (
     Outcome,
 )
 from postroom_file.preview import with_images
-
-MOMENT = datetime.datetime(2026, 3, 1, 12, 30, 5, tzinfo=datetime.UTC)
-PNG = b"\x89PNG\r\n\x1a\n"
-VOID = {"meta", "base", "img", "br", "link"}
-
-
-def sender(folder: Path) -> DeliveringSender:
-    """Return a sender into a folder."""
-    return MailSenderFactory.create_sender("file", {"dir": str(folder), "default_from": "ada@example.com"})
-
-
-def mail(**fields: Any) -> MailMessage:
-    """Return a message with a fixed id and date, and a body of text unless there is another."""
-    given: dict[str, Any] = {"to": "grace@example.com", "subject": "Hello", "id": "one", "date": MOMENT}
-    return MailMessage(**(given | ({} if "html" in fields else {"text": "Hi"}) | fields))
-
-
-def written(folder: Path, message: MailMessage) -> Path:
-    """Send a message and return the path of its preview."""
-    with sender(folder) as made:
-        path = made.deliver(message).provider_id
-    assert path is not None
-    return Path(path)
-
-
-def eml(preview: Path) -> EmailMessage:
-    """Return the mail beside a preview, as the standard library reads it."""
-    parsed = message_from_bytes(preview.with_suffix(".eml").read_bytes(), policy=email.policy.default)
-    assert isinstance(parsed, EmailMessage)
-    return parsed
-
-
-class Page(HTMLParser):
-    """A page as a browser takes it apart: its elements, and the text in them."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
-        """The innermost element and its text."""
-        self._open = [""]
-        self.feed(html)
-        self.close()
-        assert self._open == [""], "every element is closed"
-
-    @classmethod
-    def of(cls, path: Path) -> "Page":
-        """Read a file."""
-        return cls(path.read_bytes().decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-            self.texts.append((tag, ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1] and self.texts[-1][0] == self._open[-1]:
-            self.texts[-1] = (self._open[-1], self.texts[-1][1] + data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        """Return the attributes of all elements of a kind."""
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def text(self, tag: str) -> list[str]:
-        """Return the text of all elements of a kind."""
-        return [text for name, text in self.texts if name == tag]
-
-    @property
-    def links(self) -> list[str]:
-        """Where links lead."""
-        return [str(each["href"]) for each in self.all("a")]
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The table at its top."""
-        return dict(zip(self.text("th"), self.text("td"), strict=True))
-
-
-def listed(folder: Path) -> list[str]:
-    """Return the previews that the index links, in its order."""
-    return [link for link in Page.of(folder / "index.html").links if link.endswith(".html")]
-
-
-def names(folder: Path) -> list[str]:
-    """Return every file below a folder."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
 
 # --- what is there -----------------------------------------------------------------------------------------------
 
@@ -403,12 +308,22 @@ def test_the_html_is_shown_in_a_frame_that_runs_no_script(tmp_path: Path) -> Non
     html = '<!doctype html><script>alert(1)</script><p title=\'"\'>&amp;lt; "Hi"</p>'
     page = Page.of(written(tmp_path, mail(html=html)))
     (frame,) = page.all("iframe")
-    assert frame["srcdoc"] == f'<base target="_blank">{html}'
+    assert frame["srcdoc"] == html
     assert frame["sandbox"] == "allow-popups allow-popups-to-escape-sandbox"
     assert page.all("script") == []
-    assert {"http-equiv": "Content-Security-Policy", "content": "script-src 'none'; object-src 'none'"} in page.all(
-        "meta"
-    )
+    policy = "default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    assert {"http-equiv": "Content-Security-Policy", "content": policy} in page.all("meta")
+
+
+def test_links_open_a_page_of_their_own_that_learns_nothing(tmp_path: Path) -> None:
+    """Whatever a link says itself, it opens in a new tab that has no way back, and no text is changed."""
+    html = "<p title='<a b'>x<A\nhref=/1 target=_top rel=opener>1</A><map><area/href=/2></map><abbr>2</abbr></p>"
+    (frame,) = Page.of(written(tmp_path, mail(html=html))).all("iframe")
+    shown = str(frame["srcdoc"])
+    first = re.findall(r"<(?:a|area)\b([^>]*)", shown, re.IGNORECASE)
+    assert all(" target=_blank rel=noopener&#32;noreferrer " in each for each in first)
+    assert len(first) == 3
+    assert shown.replace(" target=_blank rel=noopener&#32;noreferrer ", "") == html
 
 
 def test_images_of_the_html_are_shown() -> None:
@@ -446,7 +361,7 @@ def test_nothing_in_a_message_becomes_a_part_of_a_page(tmp_path: Path) -> None:
         page = Page.of(path)
         assert {name for name, _ in page.elements} <= {
             *("html", "head", "meta", "title", "style", "body", "h1", "h2", "table", "tr", "th", "td", "p", "a"),
-            *("ul", "li", "iframe", "details", "summary", "pre"),
+            *("ul", "li", "iframe", "details", "summary", "pre", "div", "span"),
         }
         assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert Page.of(preview).text("h1") == [message.subject]
@@ -478,15 +393,17 @@ def test_the_name_of_a_file_does_not_lead_out_of_the_folder(tmp_path: Path, file
 def test_the_index_lists_the_messages_newest_first(tmp_path: Path) -> None:
     """Each has its date, sender, recipients and subject, and links to the preview and the mail."""
     with sender(tmp_path) as made:
-        for day in (2, 3, 1):
+        for day in (1, 2, 3):
             date = MOMENT.replace(day=day, tzinfo=datetime.timezone(datetime.timedelta(hours=14)))
             made.send(mail(subject=f"Day {day} & more", id=f"day{day}", date=date))
-    page = Page.of(tmp_path / "index.html")
-    stems = [f"2026030{day - 1}T223005Z-day{day}" for day in (3, 2)] + ["20260228T223005Z-day1"]
-    assert page.links == [f"{stem}{suffix}" for stem in stems for suffix in (".html", ".eml")]
-    assert all((tmp_path / link).exists() for link in page.links)
-    assert page.text("a")[::2] == ["Day 3 & more", "Day 2 & more", "Day 1 & more"]
-    assert page.text("td")[:3] == ["2026-03-02 22:30:05 UTC", "ada@example.com", "grace@example.com"]
+    people = ("ada@example.com", "grace@example.com")
+    days = ((3, "2026-03-02"), (2, "2026-03-01"), (1, "2026-02-28"))
+    assert index(tmp_path) == [
+        [f"{date} 22:30:05 UTC", *people, f"Day {day} & more", f"{stem}.html", f"{stem}.eml"]
+        for day, date in days
+        for stem in [f"{date.replace('-', '')}T223005Z-day{day}"]
+    ]
+    assert all((tmp_path / name).exists() for line in index(tmp_path) for name in line[4:])
 
 
 def test_the_index_names_the_first_recipients(tmp_path: Path) -> None:
@@ -494,19 +411,65 @@ def test_the_index_names_the_first_recipients(tmp_path: Path) -> None:
     people = [f"p{number}@example.com" for number in range(60)]
     written(tmp_path, mail(to=people[:3], id="three"))
     written(tmp_path, mail(to=people, id="sixty", subject="<&\"'>" * 400))
-    cells = Page.of(tmp_path / "index.html").text("td")[2::5]
     three = "p0@example.com, p1@example.com, p2@example.com"
-    assert sorted(cells) == [three, f"{three} and 57 more"]
+    assert [line[2] for line in index(tmp_path)] == [f"{three} and 57 more", three]
 
 
-def test_the_index_lists_what_is_there(tmp_path: Path) -> None:
-    """Mails that were removed are gone from it, and files of other people are not in it."""
-    written(tmp_path, mail(id="first")).unlink()
+def test_an_index_that_was_removed_lists_what_is_there(tmp_path: Path) -> None:
+    """The next mail makes it anew: mails that were removed are gone, and files of other people are not in it."""
+    written(tmp_path, mail(id="removed")).unlink()
+    written(tmp_path, mail(id="first", subject="Grüße & <more>"))
     for name in ("notes.html", "20260301T123005Z-mine.html", "20260301T123005Z-mine.txt"):
         (tmp_path / name).write_text("<title>Mine</title>", encoding="utf-8")
     (tmp_path / "20260301T123005Z-broken.html").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "20260301T123005Z-pipe.html")
+    (tmp_path / "index.html").unlink()
     written(tmp_path, mail(id="second"))
-    assert listed(tmp_path) == ["20260301T123005Z-second.html"]
+    assert listed(tmp_path) == ["20260301T123005Z-second.html", "20260301T123005Z-first.html"]
+    assert [line[3] for line in index(tmp_path)] == ["Hello", "Grüße & <more>"]
+
+
+COUNTING = """
+import os, sys
+from collections import Counter
+from pathlib import Path
+from postroom import MailMessage, MailSenderFactory
+
+folder, before = sys.argv[1], int(sys.argv[2])
+counts = Counter()
+sys.addaudithook(lambda event, _: counts.update([event]) if event.startswith(("open", "os.")) else None)
+
+def counted():
+    said = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return Counter({name: int(said[name]) for name in ("wchar", "syscr", "syscw")}) + counts
+
+def sender():
+    return MailSenderFactory.create_sender("file", {"dir": folder, "default_from": "ada@example.com"})
+
+def send(made, number):
+    made.send(MailMessage("grace@example.com", "Your code", text="-", id=f"{number:08}"))
+
+made = sender()
+for number in range(before):
+    send(made, number)
+for number, made in enumerate([made, sender()], start=before):
+    start = counted()
+    send(made, number)
+    spent = counted() - start
+    print({name: spent[name] for name in sorted(spent)})
+"""
+
+
+def test_a_mail_costs_the_same_whatever_the_folder_holds(tmp_path: Path) -> None:
+    """The files that are opened, the system calls and the octets of a mail are as many behind 5 mails as behind 500."""
+    command = [sys.executable, "-c", COUNTING]
+    runs = [[*command, str(tmp_path / str(before)), str(before)] for before in (5, 500)]
+    few, many = (subprocess.run(each, capture_output=True, check=True, timeout=60).stdout for each in runs)
+    assert few == many
+    again, anew = few.decode().splitlines()
+    assert again == anew, "a new sender, as in a new process, reads nothing of what is there"
+    assert "'open': " in again
+    assert "'wchar': " in again
 
 
 PROCESS = """
@@ -560,7 +523,7 @@ def test_many_threads_share_a_sender(tmp_path: Path) -> None:
 def assert_complete(folder: Path, subjects: Iterable[str]) -> None:
     """Assert that the index lists just these mails, that they are there, and that no draft is left."""
     expected = sorted(subjects)
-    assert sorted(Page.of(folder / "index.html").text("a")[::2]) == expected
+    assert sorted(line[3] for line in index(folder)) == expected
     assert sorted(eml(folder / name)["Subject"] for name in listed(folder)) == expected
     assert len(names(folder)) == 2 * len(expected) + 1
 
@@ -597,6 +560,26 @@ def little_room() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_at_the_index_leaves_the_mail_for_a_second_attempt(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """What does not fit into the index is no mail yet, and half a line spoils no other."""
+    with sender(tmp_path) as made:
+        made.send(mail(id="first"))
+        with (tmp_path / "index.html").open("ab") as file:
+            file.write(b"\n".ljust(4096 - 100 - file.tell()))
+        request.getfixturevalue("little_room")
+        with pytest.raises(MailSendError, match="Make room there"):
+            made.send(mail(id="second"))
+        assert not (tmp_path / "20260301T123005Z-second.html").exists()
+        resource.setrlimit(resource.RLIMIT_FSIZE, resource.getrlimit(resource.RLIMIT_FSIZE)[1:] * 2)
+        made.send(mail(id="second"))
+    lines = (tmp_path / "index.html").read_text("ascii").splitlines()
+    assert [line.count("href=20260301T123005Z-second.html>") for line in lines[-2:]] == [0, 1]
+    assert lines[-1].startswith("<div>")
+    assert lines[-1].endswith("</div>")
 
 
 def test_a_full_disk_is_said(tmp_path: Path, little_room: None) -> None:

@@ -357,7 +357,7 @@ def test_the_key_is_in_no_log_repr_or_error(
                 seen += [answer, failures.from_answer(answer, http.peer, LOST, said=f"{KEY} is wrong")]
             except MailSendError as error:
                 seen += [error, vars(error)]
-        seen += [http, http.peer, vars(http), http.peer.key]
+        seen += [http, http.peer, vars(http), http.peer.concealer]
     assert len(seen) == 14
     printed = capsys.readouterr()
     everything = "\n".join([*(f"{each!r} {each}" for each in seen), caplog.text, printed.out, printed.err])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from postroom import Rule, Secret, Symptom, find_rule
+from postroom import Concealer, Rule, Secret, Symptom, find_rule
 from postroom_http import failures
 from postroom_http.answer import Answer
 from postroom_http.failures import Peer, from_answer
@@ -52,7 +52,7 @@ def test_the_rules_name_fields_of_the_settings() -> None:
 def test_every_answer_is_diagnosed_by_the_rule_that_made_its_error(said: str) -> None:
     """The class of an error and its remedy come from one rule, whatever the status."""
     for status in range(100, 1000):
-        error = from_answer(Answer(status, {}, b""), Peer("api.example.com", KEY), None, said=said)
+        error = from_answer(Answer(status, {}, b""), Peer("api.example.com", Concealer(KEY)), None, said=said)
         rule = find_rule(RULES, Symptom.of(error))
         assert isinstance(rule, AnswerRule), status
         assert (rule.kind, rule.transient) == (type(error), error.transient), status

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroom import (
+    Concealer,
     MailAuthError,
     MailConnectionError,
     MailMessage,
@@ -20,7 +21,6 @@ from postroom import (
     MailTimeoutError,
     MailUnavailableError,
     Outcome,
-    Secret,
 )
 from postroom_http.answer import Answer
 from postroom_http.failures import Peer
@@ -216,7 +216,7 @@ JSON = st.recursive(
 @given(st.sampled_from((200, 302, 400, 401, 403, 404, 413, 429, 500, 503)), JSON)
 def test_any_json_makes_an_error(status: int, body: Any) -> None:
     """No JSON whatsoever makes the reading of an answer fail."""
-    peer = Peer("api.sendgrid.com", Secret(KEY))
+    peer = Peer("api.sendgrid.com", Concealer(KEY))
     said = json.dumps({"errors": body if isinstance(body, list) else [body]}).encode()
     error = answers.explain(Answer(status, {}, said), peer, answers.lost(message()))
     assert isinstance(error, MailSendError)

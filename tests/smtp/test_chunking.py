@@ -515,3 +515,22 @@ def test_a_farewell_behind_the_verdict_is_no_surplus_reply(smtp_server: Servers)
     """A server may hang up after any message."""
     server = chunking(smtp_server, {"BDAT": [(b"250 ok\r\n421 4.4.2 bye\r\n", Close())]})
     assert outcomes(server, message(), message()) == [Outcome.ACCEPTED] * 2
+
+
+@pytest.mark.parametrize("line", ["MAIL FROM:<ceo@example.com>", "rcpt to:<victim@example.com>", "DATA", "Data 0 LAST"])
+def test_text_that_reads_like_commands_is_no_chunk_to_a_server_that_may_not_know_bdat(
+    smtp_server: Servers, line: str
+) -> None:
+    """Such a server would run it, over our login: another message from whom and to whom the text says."""
+    text = f"Hello\nRSET\nMAIL FROM:<a@example.com>\n{line}\nSubject: pay\n\nnow\n.\n"
+    server = smtp_server({"BDAT": b"502 what?\r\n"}, extensions=CHUNKING, swallows=False)
+    mails = [message(text=text), message(text="harmless"), message(text=text)]
+    with sender(server.settings(timeout=5)) as made:
+        assert [made.deliver(mail).attempts for mail in mails] == [1, 2, 1]
+    assert len(server.wait().taken) == 3
+    assert not any(command.startswith("MAIL") and "grace@" not in command for command in server.commands)
+    knows = smtp_server(extensions=CHUNKING)
+    with sender(knows.settings(timeout=5)) as made:
+        for mail in (mails[1], mails[0]):
+            made.deliver(mail)
+    assert knows.wait().verbs.count("BDAT") == 2

@@ -146,6 +146,8 @@ def test_what_is_found_is_said_and_is_plain_data(smtp_server: Start, ca: Certifi
         (["SIZE 0"], "offers SIZE", 0),
         (["SIZE many"], "offers SIZE", None),
         (["SIZE " + "9" * 30], "offers SIZE", None),
+        (["SIZE \u0663\u0663"], "offers SIZE", None),
+        (["SIZE 1_000"], "offers SIZE", None),
     ],
 )
 def test_an_offer_without_a_usable_size_names_none(

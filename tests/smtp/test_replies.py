@@ -55,6 +55,12 @@ def test_what_servers_say_is_understood(raw: bytes, expected: Reply) -> None:
     assert read(raw) == expected
 
 
+def test_an_enhanced_code_has_digits_of_mail() -> None:
+    """Digits of other scripts are words, and make no code that a rule could know."""
+    reply = read("550 5.\u0667.\u0661 no\r\n".encode())
+    assert (reply.enhanced_code, reply.text) == (None, "5.\u0667.\u0661 no")
+
+
 @pytest.mark.parametrize(
     "raw",
     [

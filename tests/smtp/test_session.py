@@ -197,6 +197,15 @@ def test_what_is_offered_is_understood_in_every_spelling(
     assert any(" SIZE=" in command for command in server.commands)
 
 
+@pytest.mark.parametrize("size", ["\u0663\u0663", "1_0", "+1", "\u00b2"])
+def test_a_limit_that_is_no_number_is_none(smtp_server: Callable[..., SmtpServer], size: str) -> None:
+    """SIZE with digits of another script, or with what only Python takes for a number, refuses no message."""
+    server = smtp_server(extensions=[f"SIZE {size}"])
+    with sender(server.settings()) as made:
+        assert made.deliver(message()).accepted
+    assert not any(" SIZE=" in command for command in server.wait().commands)
+
+
 def test_a_greeting_of_several_lines_is_read_whole(smtp_server: Callable[..., SmtpServer]) -> None:
     """Some servers greet with their terms of use."""
     server = smtp_server({"greeting": b"220-one\r\n220-two\r\n220 three\r\n"})

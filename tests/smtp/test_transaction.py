@@ -343,7 +343,8 @@ SENDER_REFUSED = [
     "550 5.1.7 no",
     "501 5.1.8 bad domain",
     "550 5.7.1 Invalid sender",
-    "550 The sender grace is not allowed to relay",
+    "554 5.7.1 grace@example.com may not send from here",
+    "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
     "550 5.7.1 <grace@example.com>: blocked",
 ]
 
@@ -375,6 +376,9 @@ NOT_THE_SENDER = [
     "554 5.7.1 <ada@example.com>: Relay access denied",
     "550 5.7.1 <grace@example.com> may not write to <ada@example.com>",
     "550 5.2.1 mailbox disabled",
+    "550 5.7.1 <ada@example.com>: Recipient address rejected: sender is not allowed to send to this list",
+    "450 4.2.0 <ada@example.com>: Recipient address rejected: Greylisted, sender unknown",
+    "550 5.7.1 This group accepts mail from members only; sender not authorized",
 ]
 
 
@@ -383,7 +387,7 @@ def test_a_recipient_that_is_refused_is_told_as_the_recipient(
     smtp_server: Callable[..., SmtpServer], reply: str
 ) -> None:
     """The code that all have is the error's."""
-    server = smtp_server({"RCPT": f"{reply}\r\n".encode()})
+    server = smtp_server({"RCPT": lambda given: f"{reply}\r\n".replace("ada@", given[9:13]).encode()})
     error = error_of(server.settings(), message(cc="bob@example.com"))
     assert type(error) is MailRecipientsError
     assert (error.stage, error.code, error.enhanced_code) == ("rcpt", int(reply[:3]), reply.split()[1])

@@ -59,7 +59,7 @@ def test_plain_is_used_where_it_is_offered_and_login_where_only_that_is(
     [
         ([], "offers no login", "It may offer one after TLS: set SMTP_USE_TLS=true"),
         (["AUTH"], "offers no login", "It may offer one after TLS: set SMTP_USE_TLS=true"),
-        (["AUTH GSSAPI XOAUTH2"], "only GSSAPI XOAUTH2", "Set SMTP_AUTH_TYPE to one that the server offers"),
+        (["AUTH GSSAPI XOAUTH2"], "only GSSAPI XOAUTH2", "Set SMTP_AUTH_TYPE to oauth2 to log in with a token"),
     ],
 )
 def test_without_a_mechanism_of_ours_nothing_is_tried(

@@ -91,7 +91,7 @@ def test_after_every_fault_the_next_send_delivers(
     """Nothing remembers a failure that did not say when to come again."""
     what, kind, _, _ = FAULTS[fault]
     oauth.fail_next(endpoint, what)
-    sender = make(SMTP_TIMEOUT="0.5" if kind is MailTimeoutError else "10")
+    sender = make(SMTP_TIMEOUT="2" if kind is MailTimeoutError else "10")
     failure(sender)
     assert sender.deliver(MESSAGE).accepted == ("one@example.com",)
 
@@ -209,7 +209,7 @@ class TestSecrets:
         text = "AADSTS1: \x1b[31mred" + "x" * 900 + " Trace ID: 1234\r\nTimestamp: now"
         oauth.fail("token", Answer(401, {"error": "invalid_client", "error_description": text}))
         error = failure(make())
-        assert "AADSTS1: ?[31mred" in error.reason
+        assert "AADSTS1: [31mred" in error.reason
         assert "Trace ID" not in error.reason
         assert len(error.reason) < 300
 

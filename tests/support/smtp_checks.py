@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from postroom_smtp.failures import Stage
 
 USER = "grace@example.com"
 PASSWORD = "correct horse battery staple"
+TESTS = str(Path(__file__).parents[1])
 QUICK = 0.8  # seconds, for a server that will not answer
 
 
@@ -65,7 +67,13 @@ def assert_sound(error: MailError, *hidden: str) -> None:
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:
+    """Yield what is shown of an exception and of those behind it, the local variables of every frame included."""
     while error is not None:
         yield str(error)
         yield repr(error)
+        trace = error.__traceback__
+        while trace is not None:
+            frame, trace = trace.tb_frame, trace.tb_next
+            if not frame.f_code.co_filename.startswith(TESTS):  # a test has its own password at hand
+                yield from map(repr, frame.f_locals.values())
         error = error.__cause__ or error.__context__

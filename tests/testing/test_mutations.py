@@ -43,6 +43,14 @@ def plugin(name: str, check: str, old: str, new: str, says: str = "") -> Mutatio
 _ASK = '        said = self._ask("POST", "/letters", to_payload(message))\n'
 _RETURN = "accepted=message.recipients)"
 
+_LAST = 'metadata=setting("seconds that a flight may take"))\n'
+_LOOKS = """
+    def {0}(self):
+        import urllib.parse
+        yield from super().{0}()
+        {1}
+"""
+
 MUTATIONS = [
     # Errors and outcomes
     sender("raises its own exception", "test_the_error_is_ours[rejected]", "raise MailRejectedError(said, code=status)", "raise ValueError(said)", says="raise a MailSendError with the outcome that you know"),
@@ -61,12 +69,19 @@ MUTATIONS = [
     plugin("sends the operator to a variable of another", "test_a_remedy_names_the_providers_variables[unauthorized]", "Check {api_key}", "Check SMTP_PASSWORD", says="SMTP_PASSWORD"),
     sender("says what the server says, line ends and all", "test_the_error_is_one_line[rejected]", 'words = "".join(char for char in body.decode(errors="replace") if char.isprintable())[:200]', 'words = json.loads(body or b"{}").get("error")'),
     sender("shows the key in an error", "test_no_secret_is_shown[rejected]", "raise MailRejectedError(said, code=status)", 'raise MailRejectedError(f"{said} with {self._settings.api_key.reveal()}", code=status)'),
+    sender("shows the key in base64", "test_no_secret_is_shown[rejected]", "raise MailRejectedError(said, code=status)", 'raise MailRejectedError(f"{said} to {base64.b64encode(b"user:" + self._settings.api_key.reveal().encode()).decode()}", code=status)', says="a secret is in the error or the log when rejected"),
+    sender("shows a piece of the key in what it hides", "test_no_secret_is_shown[unauthorized]", "            raise MailAuthError(said, code=status)", "            try:\n                raise KeyError(self._settings.api_key.reveal()[3:15])\n            except KeyError:\n                raise MailAuthError(said, code=status) from None", says="a secret is in the error or the log when unauthorized"),
+    sender("keeps the body with the error", "test_no_body_is_shown[rejected]", _ASK, "        try:\n    " + _ASK + "        except MailRejectedError as error:\n            error.message = to_payload(message)\n            raise\n", says="the body is shown when rejected"),
     sender("logs the key", "test_success_shows_no_secret", _ASK, '        _log.debug("with %s", self._settings.api_key.reveal())\n' + _ASK),
     sender("logs the body", "test_nothing_is_logged_of_a_body", _ASK, '        _log.debug("%s", to_payload(message))\n' + _ASK),
     sender("has an error that cannot cross a queue", "test_the_error_crosses_a_queue[rejected]", "raise MailRejectedError(said, code=status)", 'raise type("Local", (MailRejectedError,), {})(said, code=status)'),
     # Time
     sender("has no time-out", "test_the_sender_comes_back[silent]", "timeout=settings.timeout or 30,", "timeout=None,", says="pass the time-outs of the settings"),
+    sender("waits for ever for a head that drips", "test_the_sender_comes_back[answered slowly from the first octet]", "                self._session.mount(self._settings.api_url, PunctualAdapter())\n", "", says="pass the time-outs of the settings"),
     sender("ignores the deadline", "test_the_sender_comes_back[dripping]", "if time.monotonic() > until:", "if until == 0:"),
+    # Whose answer it is
+    sender("takes an interim answer for the verdict", "test_an_interim_answer_is_no_verdict", "                self._session.mount(self._settings.api_url, PunctualAdapter())\n", ""),
+    sender("uses a connection again that has input", "test_a_surplus_answer_is_no_verdict", "_log = logging", "import urllib3.util.connection, urllib3.connectionpool  # noqa: E401, E402\nurllib3.connectionpool.is_connection_dropped = lambda _: False\nPunctualAdapter = requests.adapters.HTTPAdapter\n_log = logging", says="look whether the connection has input"),
     # Twice
     sender("sends a lost message again", "test_a_lost_message_is_sent_once", _ASK, f"        try:\n    {_ASK}        except MailConnectionError:\n    {_ASK}", says="the message was sent again after its answer was lost"),
     sender("sends a rejected message again", "test_a_failed_message_is_sent_once", _ASK, f"        try:\n    {_ASK}        except MailRejectedError:\n    {_ASK}"),
@@ -111,6 +126,11 @@ MUTATIONS = [
     plugin("imports requests with the plugin", "test_importing_the_plugin_loads_nothing_heavy", "from pigeon_post.settings import PigeonSettings\n", "import requests\nfrom pigeon_post.settings import PigeonSettings\n", says="import inside build(), not at the top of the plugin"),
     plugin("has another name than its entry point", "test_the_provider_loads", 'Provider("pigeon-post",', 'Provider("pigeon",', says="its Provider is named"),
     Mutation("shows its key", "test_what_looks_secret_is_secret", "settings.py", 'api_key: Secret = attrs.field(metadata=setting("key to the loft", secret=True))', 'api_key: str = attrs.field(metadata=setting("key to the loft"))'),
+    plugin("gives a code that is no text", "test_each_rule_can_be_asked", 'code="401"', "code=401", says="cannot be asked"),
+    Mutation("raises in check", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + _LOOKS.format("check", "int(self.api_url[8:] and 1) / (self.api_url != '//x:y/')"), says="check() must yield what is wrong"),
+    Mutation("raises in its doubts", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + _LOOKS.format("doubts", "urllib.parse.urlsplit(self.api_url)"), says="doubts() must yield names and texts"),
+    Mutation("ends the process in its doubts", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + _LOOKS.format("doubts", "self.api_url.isascii() or exit(1)"), says="SystemExit"),
+    Mutation("raises in its summary", "test_settings_that_load_can_be_looked_at", "settings.py", _LAST, _LAST + "\n    def summary(self):\n        return {'host': self.api_url.split('/')[2]}\n", says="summary() must return a dict"),
     Mutation("has a setting without help", "test_each_setting_has_help", "settings.py", 'setting("where the loft is")', 'setting("")'),
     Mutation("has no types", "test_the_package_is_typed", "py.typed", "", ""),
 ]  # fmt: skip

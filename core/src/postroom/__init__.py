@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from postroom.address import Address
 from postroom.attachment import Attachment
 from postroom.capability import Capability, Limit
+from postroom.concealing import Concealer
+from postroom.dialling import dial
 from postroom.dify import DifySource
 from postroom.discovery import Registration, Skipped
 from postroom.errors import (
@@ -22,6 +24,7 @@ from postroom.errors import (
 )
 from postroom.factory import MailSenderFactory, default_registry
 from postroom.message import MailMessage
+from postroom.number import whole_number
 from postroom.probe import Step
 from postroom.provider import Provider
 from postroom.receipt import Outcome, Receipt, Refusal
@@ -50,6 +53,7 @@ __all__ = [
     "Attachment",
     "BatchTransport",
     "Capability",
+    "Concealer",
     "DeliveringSender",
     "DifySource",
     "Leaving",
@@ -92,9 +96,11 @@ __all__ = [
     "UnknownProviderError",
     "default_registry",
     "describe",
+    "dial",
     "find_rule",
     "hookimpl",
     "setting",
+    "whole_number",
 ]
 
 

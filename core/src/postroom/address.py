@@ -9,32 +9,15 @@ import re
 import attrs
 
 from postroom.address_text import ATEXT, DOT_ATOM, quote, read, split, trim
+from postroom.domain import to_ascii
 from postroom.errors import MailMessageError
 from postroom.injection import check_text
 
 # One bare address without anything special: what most texts are.
 _PLAIN = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]*[A-Za-z0-9])")
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LITERAL = re.compile(r"\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]")
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
 _LONGEST_LOCAL_PART = 64  # octets, RFC 5321 section 4.5.3.1.1
 _LONGEST_ADDRESS = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
-
-
-def _domain(value: str) -> str:
-    check_text(value, "domain")
-    if value.startswith("["):
-        return value
-    if value.isascii():
-        return value.lower()
-    # The codec in the standard library is IDNA 2003: it turns "straße.de" into "strasse.de", somebody else's domain.
-    import idna  # noqa: PLC0415  only a non-ASCII domain pays for its tables
-
-    try:
-        return idna.encode(value, uts46=True).decode("ascii")
-    except idna.IDNAError as error:
-        raise MailMessageError(f"{value[:100]!r} is not a domain (IDNA): {str(error)[:200]}") from None
 
 
 @attrs.frozen
@@ -47,7 +30,7 @@ class Address:
 
     local_part: str = attrs.field()
     """What stands before the @, without quotes."""
-    domain: str = attrs.field(converter=_domain)
+    domain: str = attrs.field(converter=to_ascii)
     """Domain in lower case as A-labels, or an address literal such as `[127.0.0.1]`."""
     name: str = attrs.field(default="")
     """Display name, decoded; empty when there is none."""
@@ -59,8 +42,6 @@ class Address:
         check_text(self.name, "the display name")
         bare = self.local_part if DOT_ATOM.fullmatch(self.local_part) else quote(self.local_part)
         object.__setattr__(self, "spec", f"{bare}@{self.domain}")  # every send asks for it several times
-        if not (_DOMAIN.fullmatch(self.domain) or _LITERAL.fullmatch(self.domain)):
-            raise MailMessageError(f"{self.domain[:100]!r} is not a domain")
         if not self.local_part:
             raise MailMessageError(f"nothing stands before the @ in {self.spec[:100]!r}")
         if _ENCODED_WORD.search(self.local_part):

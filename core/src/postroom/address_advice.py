@@ -11,7 +11,7 @@ _NAMED = re.compile(rf"([^<>@]*)<([^<>]*@[^<>]*)>\s*(?:[{_QUOTES}]\s*)?(?:,|$)")
 _COMMA = "Separate addresses with a comma (,)"
 # The first one that is found is told.
 _MISTAKES = (
-    (r"&(?:lt|gt|quot|amp|#\d+);", 'Write <, > and " themselves, not as HTML has them'),
+    (r"&(?:lt|gt|quot|amp|#[0-9]+);", 'Write <, > and " themselves, not as HTML has them'),
     (r"mailto:", "Leave out mailto:"),
     (rf"^[{_QUOTES}].*@.*[{_QUOTES}]$", "Leave out the quotes around the whole"),
     (r"[\uff20\uff1c\uff1e\ufe64\ufe65\ufe6b]", "Write @, < and > themselves, not their full-width forms"),

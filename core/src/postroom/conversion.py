@@ -61,16 +61,23 @@ def _read_secret(raw: object) -> Secret:
 def _read_int(raw: object) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int | str):
         raise ValueError
-    return int(raw)
+    return int(_western(raw))
 
 
 def _read_float(raw: object) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise ValueError
-    value = float(raw)
+    value = float(_western(raw))
     if not math.isfinite(value):
         raise ValueError
     return value
+
+
+def _western(raw: float | str) -> float | str:
+    """Refuse text that only Python takes for a number: with digits of other scripts, or with underscores."""
+    if isinstance(raw, str) and (not raw.strip().isascii() or "_" in raw):
+        raise ValueError
+    return raw
 
 
 def _read_bool(raw: object) -> bool:

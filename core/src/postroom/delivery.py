@@ -19,6 +19,7 @@ from postroom.receipt import Outcome, Receipt
 from postroom.registry import ProviderRegistry
 from postroom.send_errors import MailRecipientsError, MailRejectedError, MailSendError
 from postroom.sender import BatchTransport, Leaving, ProbeTransport, Transport
+from postroom.traces import forget_locals
 
 _log = logging.getLogger("postroom.delivery")
 
@@ -127,6 +128,7 @@ class Delivery:
             if isinstance(result, Receipt):
                 departures.forget(message)
             if isinstance(result, MailSendError):
+                forget_locals(result)
                 self._guard.tell(result)
             self._observe(message, result)
             yield result

@@ -16,20 +16,24 @@ class Departures:
 
     def __init__(self, told: bool) -> None:
         self._told = told
-        self._left: dict[str, int] = {}
+        self._left: dict[str, int] | None = None
 
     def __call__(self, message: MailMessage) -> None:
         """Remember that the last octet of a message is about to leave."""
-        self._left[message.id] = self._left.get(message.id, 0) + 1
+        if self._left is None:
+            self._left = {message.id: 1}
+        else:
+            self._left[message.id] = self._left.get(message.id, 0) + 1
 
     def outcome(self, message: MailMessage) -> Outcome:
         """Return what is known of a message that has no result: without the transport's word, it may have left."""
-        return Outcome.UNKNOWN if not self._told or self._left.get(message.id) else Outcome.NOT_SENT
+        left = self._left is not None and message.id in self._left
+        return Outcome.UNKNOWN if left or not self._told else Outcome.NOT_SENT
 
     def forget(self, message: MailMessage) -> None:
         """Take an accepted message out. What is not accepted stays, since the same message may be on its way again."""
-        count = self._left.pop(message.id, 0)
-        if count > 1:
+        count = self._left.pop(message.id, 0) if self._left is not None else 0
+        if self._left is not None and count > 1:
             self._left[message.id] = count - 1
 
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from postroom import slips
 from postroom.provider import Provider, env_prefix
 from postroom.registry import ProviderRegistry
-from postroom.settings import describe
 
 
 class DifySource:
@@ -45,7 +44,7 @@ class DifySource:
         Blanks at the ends of a text never reach it.
         """
         found: dict[str, str] = {}
-        for info in describe(provider.settings, provider.env_prefix):
+        for info in provider.describe():
             raw = self.get(info.variable)
             read = raw.strip() if isinstance(raw, str) and not info.secret else raw
             if info.type == "text" and (remedy := slips.remedy(read)) is not None:
@@ -65,7 +64,7 @@ class DifySource:
 
     def config_for(self, provider: Provider) -> dict[str, object]:
         """Return what is set of a provider's settings, by field name."""
-        fields = describe(provider.settings, provider.env_prefix)
+        fields = provider.describe()
         return {info.field: value for info in fields if (value := self.get(info.variable)) is not None}
 
     def doubts(self, provider: Provider) -> list[tuple[str, str]]:
@@ -75,7 +74,7 @@ class DifySource:
             MailSettingsError: They are not only suspicious, but wrong.
         """
         config = self.config_for(provider)
-        found = [*provider.doubts(provider.load(config), config)]
+        found = provider.doubts(provider.load(config), config)
         mail_type = slips.doubt(self.get("MAIL_TYPE"))
         return [("MAIL_TYPE", mail_type), *found] if mail_type else found
 

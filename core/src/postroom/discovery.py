@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 import attrs
 
-from postroom.installed import Installed, distributions
+from postroom import foreign
+from postroom.installed import LONGEST, Installed, distributions
 
 _log = logging.getLogger("postroom.discovery")
 
@@ -45,6 +46,20 @@ class Skipped:
     distribution: str
     reason: str
 
+    def warn(self) -> None:
+        """Say it in the log."""
+        _log.warning("mail: %s is passed over: %s", self.distribution, self.reason)
+
+
+def canonical(name: str) -> str:
+    """Return a provider's name in its one form: without regard to case, blanks around it, and the form of Unicode."""
+    name = " ".join(name.split())
+    if name.isascii():
+        return name.lower()
+    import unicodedata  # noqa: PLC0415  hardly a name pays for it
+
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
 
 def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
     """Return the entry points of the group, sorted by name, and the distributions that cannot be read.
@@ -67,14 +82,19 @@ def scan(group: str) -> tuple[list[Registration], list[Skipped]]:
             metadata = _metadata(each)
             name = _header(metadata, "Name")
             version = _header(metadata, "Version")
-            found += [
-                Registration(key.lower(), name, version, value) for key, value in _entry_points(written.decode(), group)
-            ]
-        except Exception as error:  # noqa: BLE001  whatever is wrong with it must not hurt the others
-            reason = " ".join(f"its metadata cannot be read ({type(error).__name__}: {error})".split())
-            skipped.append(Skipped(name, reason))
-            _log.warning("mail: %s is passed over: %s", name, reason)
+            entry_points = dict.fromkeys(_entry_points(_text(written), group))  # the same line twice is one
+            found += [Registration(key, name, version, value) for key, value in entry_points]
+        except BaseException as error:  # whatever is wrong with it must not hurt the others
+            if not foreign.is_its_own(error):
+                raise
+            skipped.append(Skipped(foreign.printable(name), f"its metadata cannot be read ({foreign.told(error)})"))
     return sorted(found, key=lambda each: (each.name, each.distribution)), skipped
+
+
+def _text(written: bytes) -> str:
+    if len(written) >= LONGEST:
+        raise ValueError(f"entry_points.txt has {LONGEST} octets or more")
+    return written.decode("utf-8-sig")
 
 
 def _entry_points(text: str, group: str) -> Iterator[tuple[str, str]]:
@@ -85,19 +105,22 @@ def _entry_points(text: str, group: str) -> Iterator[tuple[str, str]]:
             section = line[1:-1].strip()
         elif section == group and line[0] not in "#;":
             name, equals, value = map(str.strip, line.partition("="))
-            if not (name and equals and value):
+            if not (name and equals and value and line.replace("\t", " ").isprintable()):
                 raise ValueError(f"{line[:100]!r} in entry_points.txt is not NAME = MODULE")
-            yield name, value
+            yield canonical(name), value
 
 
 def _metadata(distribution: Installed) -> str:
-    """Return the headers of the core metadata (https://packaging.python.org/specifications/core-metadata/)."""
-    text = (distribution.read("METADATA") or distribution.read("PKG-INFO") or b"").decode()
-    return text.replace("\r\n", "\n").partition("\n\n")[0]
+    """Return the headers of the core metadata (https://packaging.python.org/specifications/core-metadata/).
+
+    Name and version are ASCII. What else is there may be in whatever encoding, as the name of an author is at times.
+    """
+    written = distribution.read("METADATA") or distribution.read("PKG-INFO") or b""
+    return written.replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode("utf-8-sig", "replace")
 
 
 def _header(metadata: str, name: str) -> str:
     found = re.search(rf"^{name}:[ \t]*(\S.*)$", metadata, re.MULTILINE | re.IGNORECASE)
     if found is None:
         raise ValueError(f"no {name} in METADATA")
-    return found[1].rstrip()
+    return foreign.printable(found[1].rstrip())

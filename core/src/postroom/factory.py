@@ -5,17 +5,19 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from postroom import slips
+from postroom import foreign, slips
 from postroom.delivery import Delivery
 from postroom.dify import DifySource
-from postroom.errors import MailConfigError, MailError, ProviderLoadError
+from postroom.errors import MailConfigError
 from postroom.plain import PlainTransport
 from postroom.provider import Provider
 from postroom.registry import ProviderRegistry
 from postroom.sender import DeliveringSender, MailSender, Transport
 from postroom.settings import SenderSettings
+from postroom.traces import forget_locals
 
 _log = logging.getLogger("postroom.factory")
+_FAILURE = "cannot be built"
 _default: dict[str, ProviderRegistry] = {}
 
 
@@ -37,9 +39,13 @@ class MailSenderFactory:
         Raises:
             MailConfigError: The provider is unknown or broken, or the settings are wrong; see its subclasses.
         """
-        registry = registry or default_registry()
-        provider = registry.provider(mail_type, config)
-        return _build(mail_type, provider, config, registry)
+        given = [config]
+        del config  # it may hold secrets, and error trackers show the local variables of this frame
+        try:
+            return _from_mapping(mail_type, given.pop(), registry or default_registry())
+        except BaseException as error:
+            forget_locals(error)
+            raise
 
     @classmethod
     def create_from_dify_config(
@@ -59,16 +65,13 @@ class MailSenderFactory:
         Raises:
             MailConfigError: The provider is unknown or broken, or the settings are wrong; see its subclasses.
         """
-        registry = registry or default_registry()
         source = DifySource(dify_config, os.environ if environ is None else environ)
-        provider = source.provider(registry)
-        if provider is None:
-            return None
-        sender = _build(str(source.get("MAIL_TYPE")), provider, source.config_for(provider), registry)
-        for stranger, close in source.strangers(provider):
-            advice = f"did you mean {close}?" if close else "it changes nothing"
-            _log.warning("mail: %s: %s is none of its settings; %s", provider.name, stranger, advice)
-        return sender
+        del dify_config, environ  # as in create_sender
+        try:
+            return _from_source(source, registry or default_registry())
+        except BaseException as error:
+            forget_locals(error)
+            raise
 
     @classmethod
     def get_supported_types(cls, *, registry: ProviderRegistry | None = None) -> list[str]:
@@ -95,23 +98,29 @@ class MailSenderFactory:
         (registry or default_registry()).add(Provider(name.strip().lower(), settings, factory))
 
 
+def _from_mapping(mail_type: str, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
+    return _build(mail_type, registry.provider(mail_type, config), config, registry)
+
+
+def _from_source(source: DifySource, registry: ProviderRegistry) -> Delivery | None:
+    provider = source.provider(registry)
+    if provider is None:
+        return None
+    sender = _build(str(source.get("MAIL_TYPE")), provider, source.config_for(provider), registry)
+    for stranger, close in source.strangers(provider):
+        advice = f"did you mean {close}?" if close else "it changes nothing"
+        _log.warning("mail: %s: %s is none of its settings; %s", provider.name, stranger, advice)
+    return sender
+
+
 def _build(mail_type: str, provider: Provider, config: Mapping[str, object], registry: ProviderRegistry) -> Delivery:
     """Build the sender, and say in the log what was built: one line at INFO, one at WARNING for each doubt."""
     loaded = provider.load(config)
-    try:
-        built: object = provider.build(loaded)
-        summary, doubts = loaded.summary(), [*provider.doubts(loaded, config)]
-    except MailError:
-        raise
-    except Exception as error:
-        raise ProviderLoadError(
-            f"mail type {provider.name} cannot be built: {type(error).__name__}", name=provider.name
-        ) from error
-    if not isinstance(built, Transport):
-        if not isinstance(built, MailSender):
-            raise MailConfigError(f"mail type {provider.name}: build returned {type(built).__name__}, not a Transport")
-        built = PlainTransport(built, provider.name)
-    made = Delivery(built, provider, registry, loaded.default_from)
+    made = provider.guarded(
+        lambda: Delivery(_built(provider, loaded), provider, registry, loaded.default_from), _FAILURE
+    )
+    summary = provider.guarded(lambda: _words(loaded.summary()), _FAILURE)
+    doubts = provider.doubts(loaded, config)
     refusal = made.sender_refusal()
     if refusal is not None:
         doubts.append((provider.variables["default_from"], refusal.reason))
@@ -123,10 +132,23 @@ def _build(mail_type: str, provider: Provider, config: Mapping[str, object], reg
     return made
 
 
+def _built(provider: Provider, loaded: SenderSettings) -> Transport:
+    built: object = provider.build(loaded)
+    if isinstance(built, Transport):
+        return built
+    if isinstance(built, MailSender):
+        return PlainTransport(built, provider.name)
+    raise MailConfigError(f"mail type {provider.name}: build returned {foreign.kind(built)}, not a Transport")
+
+
+def _words(summary: Mapping[str, object]) -> dict[str, str]:
+    return {f"{key}": foreign.printable(f"{value}") for key, value in summary.items() if value is not None}
+
+
 def _line(
     mail_type: str,
     provider: Provider,
-    summary: Mapping[str, object],
+    summary: Mapping[str, str],
     default_from: str | None,
     registry: ProviderRegistry,
 ) -> str:

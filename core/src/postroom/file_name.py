@@ -21,21 +21,19 @@ def file_name(value: str) -> str:
     r"""Return the last part of `value`, without the folder or drive that it may begin with.
 
     `a/b.txt`, `..\b.txt`, `C:\a\b.txt` and `C:b.txt` become `b.txt`. Blanks around the name and dots at its end are
-    left out, as Windows does it.
+    left out, as Windows does it. Any other colon becomes an underscore: it begins a stream of another file there.
 
     Raises:
         MailMessageError: Nothing is left, as of `..` or `a/`. Or what is left is a device of Windows, such as `CON` or
-            `nul.txt`, or has a colon, which begins a stream there. Or a character cannot stand in a header.
+            `nul.txt`. Or a character cannot stand in a header.
     """
     check_text(value, "an attachment's file name")
     if not value.strip():
         raise MailMessageError("an attachment needs a file name")
-    name = _DRIVE.sub("", _SEPARATOR.split(value)[-1].lstrip(" ")).lstrip(" ").rstrip(" .")
+    name = _DRIVE.sub("", _SEPARATOR.split(value)[-1].lstrip(" ")).lstrip(" ").rstrip(" .").replace(":", "_")
     where = f"an attachment's file name, {value[:100]!r}"
     if not name.strip():
         raise MailMessageError(f"{where}, names a folder: nothing is left of it to send")
-    if ":" in name:
-        raise MailMessageError(f"{where}, has a colon, which Windows takes for a stream of another file: leave it out")
     if _DEVICE.fullmatch(name):
         raise MailMessageError(f"{where}, is a device of Windows, which cannot save it: use another name")
     return name

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from postroom.errors import MailError
-from postroom.interruption import is_interruption
+from postroom.foreign import is_its_own
 from postroom.provider import Provider
 from postroom.receipt import Outcome
 from postroom.rules import in_variables
@@ -36,7 +36,7 @@ class Guard:
             forget_locals(error)
             if isinstance(error, MailSendError):
                 self.tell(error)
-            if isinstance(error, MailError) or not isinstance(error, Exception) or is_interruption(error):
+            if isinstance(error, MailError) or not is_its_own(error):
                 raise
             raise self._foreign(error, outcome if isinstance(outcome, Outcome) else outcome()) from error
 
@@ -61,7 +61,7 @@ class Guard:
         made.__cause__ = error  # which has the traceback
         return made
 
-    def _foreign(self, error: Exception, outcome: Outcome) -> MailSendError:
+    def _foreign(self, error: BaseException, outcome: Outcome) -> MailSendError:
         # Its text stays out: nobody knows what a foreign exception quotes. The cause is chained for the traceback.
         remedy = "It is a bug of the provider: report it with the traceback"
         if outcome is Outcome.UNKNOWN:

@@ -23,7 +23,8 @@ def postroom_provider() -> Provider:  # type: ignore[empty-body]  # a specificat
     """Return the registration of the provider.
 
     The registry asks one plugin, the one whose entry point carries the name it looks for, once. `Provider.name` must
-    equal the entry point's name. An exception becomes `ProviderLoadError`; no other provider notices.
+    equal the entry point's name. Whatever is raised becomes `ProviderLoadError`, `SystemExit` included; no other
+    provider notices.
     """
 
 
@@ -33,8 +34,8 @@ def postroom_route(config: Lookup) -> str:  # type: ignore[empty-body]  # a spec
 
     The registry asks the plugin whose name was asked for, and no other, each time a sender is made. `config.get(name)`
     gives the raw, unvalidated setting or None; do not keep it. What is asked for need not be a setting of the provider
-    that is chosen. One hop: the name returned must be a provider, not a route. An exception becomes
-    `ProviderLoadError`.
+    that is chosen. One hop: the name returned must be a provider, not a route. Whatever is raised becomes
+    `ProviderLoadError`, without its text.
     """
 
 
@@ -42,8 +43,8 @@ def postroom_route(config: Lookup) -> str:  # type: ignore[empty-body]  # a spec
 def postroom_message_sent(message: MailMessage, receipt: Receipt) -> None:
     """Observe an accepted message. Called in the sending thread, before `send` returns, on every observer.
 
-    The order of observers is not defined. An observer that raises is logged and the others are still called: the mail
-    stays sent. `receipt.refused` names recipients who did not get it.
+    The order of observers is not defined. An observer that raises, `SystemExit` included, is logged and the others are
+    still called: the mail stays sent. `receipt.refused` names recipients who did not get it.
     """
 
 

@@ -4,7 +4,6 @@ What is no `Exception` passes everywhere: KeyboardInterrupt, and what kills a gr
 `Exception` that a signal handler raises: it is no failure of the provider in which it happens to come.
 """
 
-import signal
 from collections.abc import Callable, Iterator
 from types import CodeType, TracebackType
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 
 def is_interruption(error: BaseException) -> bool:
     """Return True if a signal handler has raised it."""
+    import signal  # noqa: PLC0415  what goes well does not pay for its tables
+
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     return any(code in handlers for code in _codes(error.__traceback__))
 

@@ -15,27 +15,13 @@ import attrs
 from postroom.address import Address
 from postroom.attachment import Attachment
 from postroom.errors import MailMessageError
+from postroom.headers import check_headers
 from postroom.injection import check_text, check_unicode
 
 AddressLike = str | Address
 """A mailbox as text, with or without a display name, or parsed."""
 
 _T = TypeVar("_T")
-_FIELD_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 section 2.2
-_LONGEST_WORD = 900  # octets without a space in a header value; a line holds 998 (RFC 5322 section 2.1.1)
-# Headers that the message's own fields write, or that only a mail server may write.
-_RESERVED = {
-    "bcc": "bcc",
-    "cc": "cc",
-    "date": "date",
-    "from": "from_",
-    "message-id": "id",
-    "reply-to": "reply_to",
-    "subject": "subject",
-    "to": "to",
-    **dict.fromkeys(("dkim-signature", "mime-version", "received", "return-path"), None),
-}
-_STRUCTURED = ("sender", "resent-", "list-", "references", "in-reply-to")
 _YEARS = range(1900, 9999)  # RFC 5322 section 3.3; a time zone may shift the last
 _ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")  # dot-atom-text
 _KEY = re.compile(r"[!-~]{1,256}")
@@ -61,6 +47,8 @@ def _attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
 
 
 def _tags(value: str | Iterable[str]) -> tuple[str, ...]:
+    if value == ():
+        return ()
     return (value,) if isinstance(value, str) else tuple(_no_mapping(value, "a tag, and metadata for pairs"))
 
 
@@ -83,6 +71,8 @@ def _metadata(value: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _copy(value: Mapping[str, str], where: str) -> Mapping[str, str]:
+    if type(value) is dict:
+        return value.copy()  # nearly always, and asking an abstract class takes long
     if not isinstance(value, Mapping):
         raise MailMessageError(f'{where} takes a mapping, such as {{"name": "value"}}, not {type(value).__name__}')
     copied = dict(value)
@@ -147,7 +137,7 @@ class MailMessage:
                 check_unicode(body, where)
         for attachment in self.attachments:
             _check_type(attachment, Attachment, "attachments")
-        _check_headers(self.headers)
+        check_headers(self.headers)
         for tag in self.tags:
             check_text(tag, "a tag")
         for key, value in self.metadata.items():
@@ -209,28 +199,6 @@ def _check_type(value: object, expected: type, where: str) -> None:
     # Types are checked where a wrong one would surface late, deep inside a provider.
     if not isinstance(value, expected):
         raise MailMessageError(f"{where} takes {expected.__name__}, not {type(value).__name__}")
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    seen: set[str] = set()
-    for name, value in headers.items():
-        check_text(name, "a header name")
-        if not _FIELD_NAME.fullmatch(name) or len(name) > 76:
-            raise MailMessageError(f"headers: {name[:76]!a} is not a header name")
-        lower = name.lower()
-        if lower.startswith("content-") or lower in _RESERVED:
-            field = _RESERVED.get(lower)
-            advice = f"use the field {field}" if field else "it is written for you"
-            raise MailMessageError(f"headers: {name} cannot be set here, {advice}")
-        if lower in seen:
-            raise MailMessageError(f"headers: {name} is there twice")
-        seen.add(lower)
-        check_text(value, f"header {name}", tab=True)
-        if any(len(word) > _LONGEST_WORD for word in re.findall(r"\s*\S*", value)):
-            raise MailMessageError(f"header {name} has more than {_LONGEST_WORD} characters without a word break")
-        if not value.isascii() and lower.startswith(_STRUCTURED):
-            # Encoded as free text, it would hide the addresses or ids that it holds.
-            raise MailMessageError(f"header {name} has a structure, so its value must be in ASCII")
 
 
 def _check_identity(message: MailMessage) -> None:

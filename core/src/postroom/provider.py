@@ -1,19 +1,23 @@
 """The registration: what a plugin returns to say which provider it is."""
 
+import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
 
-from postroom import slips
+from postroom import foreign, slips
 from postroom.capability import Capability, Limit
-from postroom.errors import MailMessageError
+from postroom.errors import MailError, MailMessageError, ProviderLoadError
 from postroom.message import MailMessage
-from postroom.rules import Rule, Symptom, find_rule
+from postroom.rules import Rule, Symptom
 from postroom.send_errors import MailSendError
 from postroom.sender import MailSender, Transport
-from postroom.settings import SenderSettings, describe, load
+from postroom.settings import SenderSettings, SettingInfo, describe, load
+from postroom.traces import forget_locals
+
+_log = logging.getLogger("postroom.provider")
 
 _T = TypeVar("_T")
 
@@ -84,40 +88,87 @@ class Provider:
             if found is not None:
                 raise MailMessageError(f"{self.name} takes {limit.rule}; this message has {found} ({limit.source})")
 
+    def describe(self) -> list[SettingInfo]:
+        """Return the fields of the settings with their variables.
+
+        Raises:
+            ProviderLoadError: The settings class is not written as `SenderSettings` says.
+        """
+
+        def broken(error: BaseException) -> MailError:
+            said = f"mail type {self.name} cannot be described: {foreign.told(error)}"
+            return ProviderLoadError(said, name=self.name)
+
+        return foreign.call(lambda: describe(self.settings, self.env_prefix), broken)
+
     def load(self, config: Mapping[str, object]) -> SenderSettings:
         """Return the settings, converted and validated.
 
         Raises:
             MailSettingsError: With every problem.
+            ProviderLoadError: The settings class fails.
         """
-        return load(self.settings, config, provider=self.name, prefix=self.env_prefix, routed_by=self.routed_by)
+        return self.guarded(
+            lambda: load(self.settings, config, provider=self.name, prefix=self.env_prefix, routed_by=self.routed_by),
+            "cannot read its settings",
+        )
 
-    def doubts(self, loaded: SenderSettings, config: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-        """Yield the variable and what is suspicious about it: how it is written first, then what the settings say.
+    def doubts(self, loaded: SenderSettings, config: Mapping[str, object]) -> list[tuple[str, str]]:
+        """Return the variable and what is suspicious about it: how it is written first, then what the settings say.
 
         Args:
             loaded: The settings.
             config: What they were made of: a blank at the end of a text is gone when it has been read.
+
+        Raises:
+            ProviderLoadError: The settings' own `doubts` fail.
         """
-        found = {field: doubt for field, raw in config.items() if (doubt := slips.doubt(raw))}
-        for info in describe(self.settings, self.env_prefix) if found else ():
-            if info.type == "text" and info.field in found:
-                yield info.variable, found[info.field]
-        for field, doubt in loaded.doubts():
-            yield self.variables.get(field, field), doubt
+        slipped = {field: doubt for field, raw in config.items() if (doubt := slips.doubt(raw))}
+        infos = self.describe() if slipped else ()
+        found = [
+            (each.variable, slipped[each.field]) for each in infos if each.type == "text" and each.field in slipped
+        ]
+        own = self.guarded(
+            lambda: [(f"{field}", f"{doubt}") for field, doubt in loaded.doubts()], "cannot look at its settings"
+        )
+        return [*found, *((self.variables.get(field, field), foreign.printable(doubt)) for field, doubt in own)]
 
     def diagnose(self, error: MailSendError) -> Rule | None:
         """Return the rule that an error falls under, with the variables of this provider in it; None if none does.
 
-        The limits are among the rules: they say why a sender is refused before the service is asked.
+        The limits are among the rules: they say why a sender is refused before the service is asked. A rule that raises
+        is passed over with an ERROR in the log, so that it does not take the place of the error that it is asked about.
         """
-        rule = find_rule((*map(_rule_of, self.limits), *self.rules), Symptom.of(error))
-        return None if rule is None else rule.named(self.variables)
+        symptom = Symptom.of(error)
+        for rule in (*map(_rule_of, self.limits), *self.rules):
+            try:
+                if rule.matches(symptom):
+                    return rule.named(self.variables)
+            except BaseException as failure:
+                forget_locals(failure)
+                if not foreign.is_its_own(failure):
+                    raise
+                _log.exception("mail: %s: a rule failed", self.name)
+        return None
+
+    def guarded(self, function: Callable[[], _T], failure: str) -> _T:
+        """Call code of the provider; `failure` is what to say if it fails, such as `cannot be built`.
+
+        Raises:
+            MailError: The code has raised it on purpose.
+            ProviderLoadError: It has raised anything else.
+        """
+
+        def broken(error: BaseException) -> MailError:
+            # Its text stays out: it may quote a setting.
+            return ProviderLoadError(f"mail type {self.name} {failure}: {foreign.kind(error)}", name=self.name)
+
+        return foreign.call(function, broken, passing=(MailError,))
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment variable of each field of the settings, and of each setting that a route has looked at."""
-        return {**self.routed_by, **{info.field: info.variable for info in describe(self.settings, self.env_prefix)}}
+        return {**self.routed_by, **{info.field: info.variable for info in self.describe()}}
 
 
 def _rule_of(limit: Limit) -> Rule:

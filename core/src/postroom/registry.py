@@ -5,25 +5,29 @@ when somebody wants it. A broken distribution is reported, and hurts nobody else
 """
 
 import logging
-import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import attrs
 
-from postroom import slips
-from postroom.discovery import Registration, Skipped, scan
-from postroom.errors import MailConfigError, ProviderConflictError, ProviderLoadError, UnknownProviderError
+from postroom import foreign, slips
+from postroom.discovery import Registration, Skipped, canonical, scan
+from postroom.errors import MailConfigError, MailError, ProviderConflictError, ProviderLoadError, UnknownProviderError
+from postroom.plugin import PROVIDING, AnswerError, Plugin, provider_in, route_in
 from postroom.provider import Provider, env_prefix
 from postroom.settings import Lookup
-
-if TYPE_CHECKING:
-    import pluggy
+from postroom.traces import forget_locals
 
 _log = logging.getLogger("postroom.registry")
+
+_T = TypeVar("_T")
 
 
 class ProviderRegistry:
     """The providers of one process, or of one test; registries do not know each other.
+
+    It holds no lock, so a plugin whose import hangs keeps only those who ask for this very one, and a forked child
+    inherits none. What two threads do at the same time has the same result, and the first one's is kept.
 
     Args:
         group: Entry-point group to scan.
@@ -31,43 +35,33 @@ class ProviderRegistry:
 
     def __init__(self, group: str = "mail.senders") -> None:
         self.group = group
-        self._lock = threading.RLock()
-        self._found: dict[str, list[Registration]] | None = None
-        self._skipped: list[Skipped] = []
+        self._scanned: dict[str, _Scan] = {}
         self._added: dict[str, Provider] = {}
-        self._manager: pluggy.PluginManager | None = None
-
-    @property
-    def _plugins(self) -> "pluggy.PluginManager":
-        if self._manager is None:  # each send comes by, and takes no lock: a forked child would inherit it
-            with self._lock:
-                if self._manager is None:
-                    self._manager = _plugin_manager()
-        return self._manager
+        self._loaded: dict[str, Plugin] = {}
+        self._observers: dict[int, Plugin] = {}
 
     @property
     def registrations(self) -> tuple[Registration, ...]:
         """Every entry point of the group, by name. Two of one name are a conflict. Imports nothing."""
-        return tuple(each for found in self._scan().values() for each in found)
+        return tuple(each for found in self._scan().found.values() for each in found)
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """Distributions that mention the group and cannot be read, with the reason."""
-        self._scan()
-        return tuple(self._skipped)
+        return tuple(self._scan().skipped)
 
     def names(self) -> list[str]:
         """Return the names of all providers, sorted. Imports nothing."""
-        return sorted({*self._scan(), *self._added})
+        return sorted({*self._scan().found, *self._added})
 
     def registration(self, name: str) -> Registration | None:
         """Return the entry point of this name, if there is exactly one. Imports nothing."""
-        found = self._scan().get(name, []) if name not in self._added else []
+        found = self._scan().found.get(name, []) if name not in self._added else []
         return found[0] if len(found) == 1 else None
 
     def add(self, provider: Provider) -> None:
         """Offer a provider that no distribution brings; it goes before an installed one of the same name."""
-        self._added[provider.name.lower()] = provider
+        self._added[canonical(provider.name)] = provider
 
     def register(self, observer: object) -> None:
         """Call an observer's `postroom_message_sent` and `postroom_message_failed` from now on.
@@ -75,18 +69,14 @@ class ProviderRegistry:
         Raises:
             MailConfigError: It implements a hook that does not exist, or is registered already.
         """
-        import pluggy  # noqa: PLC0415  see _plugin_manager
-
-        kind = type(observer).__name__
-        with self._lock:
-            if self._plugins.is_registered(observer):
-                raise MailConfigError(f"cannot register {kind}: it is registered already")
-            try:  # under a name of ours, or a module named `smtp` would pass for the plugin of that name
-                self._plugins.register(observer, name=f"{kind} {id(observer)}")
-                self._plugins.check_pending()
-            except pluggy.PluginValidationError as error:
-                self._forget(observer)
-                raise MailConfigError(f"cannot register {kind}: {error}") from error
+        kind = foreign.kind(observer)
+        if id(observer) not in self._observers:
+            made = foreign.call(
+                lambda: Plugin(observer, f"{kind} {id(observer)}"), lambda error: _not_registered(kind, error)
+            )
+            if self._observers.setdefault(id(observer), made) is made:
+                return
+        raise MailConfigError(f"cannot register {kind}: it is registered already")
 
     def provider(self, name: str, config: Lookup) -> Provider:
         """Load the provider of this name; a route may choose another by looking at `config`.
@@ -96,105 +86,115 @@ class ProviderRegistry:
             ProviderConflictError: Several distributions do.
             ProviderLoadError: The one that does is broken.
         """
-        name = " ".join(name.lower().split())
+        name = canonical(name)
         if name in self._added:
             return self._added[name]
-        plugin = self.load(name)
+        plugin = self._plugin(name)
         asked = _Asked(config)
-        target = self._ask(name, plugin, "postroom_route", config=asked)
+        target = self._ask(plugin, "postroom_route", route_in, config=asked)
         if target is None:
-            return self._registration_of(name, plugin)
-        if not isinstance(target, str):
-            raise self._broken(name, f"postroom_route returned {type(target).__name__}, not a name")
-        target = target.strip().lower()
-        found = self._added.get(target) or self._registration_of(target, self.load(target, asked=name))
+            return self._provider_of(plugin)
+        found = self._added.get(target) or self._provider_of(self._plugin(target, asked=name))
         return attrs.evolve(found, routed_by={field: env_prefix(name) + field.upper() for field in asked.fields})
 
-    def load(self, name: str, *, asked: str | None = None) -> object:
-        """Import the plugin of this name, once, and return it. `asked` is the family that routed to it, for the error.
+    def load(self, name: str) -> object:
+        """Import the plugin of this name, once, and return it.
 
         Raises:
             UnknownProviderError: Nothing installed offers the name.
             ProviderConflictError: Several distributions do.
             ProviderLoadError: The import fails, or the plugin implements a hook that does not exist.
         """
-        found = self._scan().get(name, [])
-        if not found:
-            raise _unknown(name, self.names(), self._skipped, asked)
-        if len(found) > 1:
-            raise ProviderConflictError(
-                f"mail type {name} is claimed by {' and '.join(map(str, found))}: uninstall all but one of them",
-                name=name,
-                distributions=[each.distribution for each in found],
-            )
-        with self._lock:
-            plugin = self._plugins.get_plugin(name)
-            return self._import(found[0]) if plugin is None else plugin
+        return self._plugin(canonical(name)).subject
 
     def observe(self, hook: str, **arguments: object) -> None:
         """Call one hook of every observer. What an observer raises is logged, and the next is called."""
-        if not getattr(self._plugins.hook, hook).get_hookimpls():
-            return
-        for plugin in self._plugins.get_plugins():
+        for observer in [*self._observers.values()]:
+            if hook not in observer.implements:
+                continue
             try:
-                self._call_one(plugin, hook, **arguments)
-            except Exception:  # noqa: BLE001  the mail is sent or not, whatever an observer does
-                _log.exception("mail: observer %s failed in %s", self._plugins.get_name(plugin), hook)
+                observer.call(hook, **arguments)
+            except BaseException as error:  # the mail is sent or not, whatever an observer does
+                forget_locals(error)
+                if not foreign.is_its_own(error):
+                    raise
+                _log.exception("mail: observer %s failed in %s", observer.name, hook)
 
-    def _scan(self) -> dict[str, list[Registration]]:
-        with self._lock:
-            if self._found is None:
-                found: dict[str, list[Registration]] = {}
-                registrations, self._skipped = scan(self.group)
-                for each in registrations:
-                    found.setdefault(each.name, []).append(each)
-                self._found = found
-            return self._found
+    def _scan(self) -> "_Scan":
+        if not self._scanned:
+            found: dict[str, list[Registration]] = {}
+            registrations, skipped = scan(self.group)
+            for each in registrations:
+                found.setdefault(each.name, []).append(each)
+            made = _Scan(found, skipped)
+            if self._scanned.setdefault(self.group, made) is made:
+                for each_skipped in skipped:
+                    each_skipped.warn()
+        return self._scanned[self.group]
 
-    def _import(self, registration: Registration) -> object:
-        try:
-            plugin = registration.load()
-            self._plugins.register(plugin, name=registration.name)
-            self._plugins.check_pending()
-        except (Exception, SystemExit) as error:
-            # Taken out again, so that a second attempt fails in the same way.
-            self._forget(self._plugins.get_plugin(registration.name))
-            raise self._broken(registration.name, f"{type(error).__name__}: {error}") from error
-        return plugin
+    def _plugin(self, name: str, *, asked: str | None = None) -> Plugin:
+        """Return a plugin, imported once. `asked` is the family that routed to it, for the error.
 
-    def _forget(self, plugin: object) -> None:
-        if plugin is not None and self._plugins.is_registered(plugin):
-            self._plugins.unregister(plugin)
+        Python lets no two threads import one module at a time: the second waits for the first.
+        """
+        kept = self._loaded.get(name)
+        if kept is not None:
+            return kept
+        registration = self._only(name, asked)
+        made = foreign.call(
+            lambda: Plugin(registration.load(), name), lambda error: self._broken(name, foreign.told(error))
+        )
+        if not made.implements & PROVIDING:
+            return made  # nothing to keep: so the next one who asks sees what has become of the module
+        made = self._loaded.setdefault(name, made)
+        if made.implements - PROVIDING:
+            self._observers.setdefault(id(made.subject), made)
+        return made
 
-    def _registration_of(self, name: str, plugin: object) -> Provider:
-        provider = self._ask(name, plugin, "postroom_provider")
-        if not isinstance(provider, Provider):
-            said = "implements no postroom_provider" if provider is None else f"returned {type(provider).__name__}"
-            raise self._broken(name, f"{said}; expected postroom_provider() to return a Provider")
-        if provider.name != name:
-            raise self._broken(name, f"its Provider is named {provider.name!r}, its entry point {name!r}")
-        return provider
+    def _only(self, name: str, asked: str | None) -> Registration:
+        scanned = self._scan()
+        found = scanned.found.get(name, [])
+        if not found:
+            raise _unknown(name, self.names(), scanned.skipped, asked)
+        if len(found) > 1:
+            distributions = list(dict.fromkeys(each.distribution for each in found))
+            said = f"by {' and '.join(map(str, found))}: uninstall all but one of them"
+            if len(distributions) == 1:
+                values = " and ".join(each.value for each in found)
+                said = f"more than once by {found[0]} ({values}): tell its authors"
+            raise ProviderConflictError(f"mail type {name} is claimed {said}", name=name, distributions=distributions)
+        return found[0]
 
-    def _ask(self, name: str, plugin: object, hook: str, **arguments: object) -> object:
-        try:
-            return self._call_one(plugin, hook, **arguments)
-        except Exception as error:
+    def _provider_of(self, plugin: Plugin) -> Provider:
+        return self._ask(plugin, "postroom_provider", lambda answer: provider_in(answer, plugin.name))
+
+    def _ask(self, plugin: Plugin, hook: str, read: Callable[[object], _T], **arguments: object) -> _T:
+        """Return what `read` makes of the answer of a hook."""
+
+        def broken(error: BaseException) -> MailError:
+            if isinstance(error, AnswerError):
+                return self._broken(plugin.name, str(error))
             # A route has seen raw settings, so its error may quote one.
-            said = "" if arguments else f": {error}"
-            raise self._broken(name, f"{hook} failed: {type(error).__name__}{said}") from error
+            said = foreign.kind(error) if arguments else foreign.told(error)
+            return self._broken(plugin.name, f"{hook} failed: {said}")
 
-    def _call_one(self, plugin: object, hook: str, **arguments: Any) -> object:
-        others = [other for other in self._plugins.get_plugins() if other is not plugin]
-        answers: list[object] = self._plugins.subset_hook_caller(hook, others)(**arguments)
-        return answers[0] if answers else None
+        return foreign.call(lambda: read(plugin.call(hook, **arguments)), broken)
 
     def _broken(self, name: str, why: str) -> ProviderLoadError:
-        (registration,) = self._scan()[name]
+        (registration,) = self._scan().found[name]
         return ProviderLoadError(
-            f"mail type {name} ({registration}, {registration.value}) cannot be loaded: {' '.join(why.split())}",
+            f"mail type {name} ({registration}, {registration.value}) cannot be loaded: {why}",
             name=name,
             distribution=registration.distribution,
         )
+
+
+@attrs.frozen(eq=False)
+class _Scan:
+    """What the metadata of the installed distributions say."""
+
+    found: dict[str, list[Registration]]
+    skipped: list[Skipped]
 
 
 class _Asked:
@@ -210,15 +210,9 @@ class _Asked:
         return self._config.get(field)
 
 
-def _plugin_manager() -> "pluggy.PluginManager":
-    """Return a manager that knows our hooks. pluggy is loaded with the first plugin or observer, not to list names."""
-    import pluggy  # noqa: PLC0415
-
-    from postroom import hookspecs  # noqa: PLC0415
-
-    made = pluggy.PluginManager(hookspecs.PROJECT)
-    made.add_hookspecs(hookspecs)
-    return made
+def _not_registered(kind: str, error: BaseException) -> MailConfigError:
+    said = foreign.told(error).removeprefix("PluginValidationError: ")
+    return MailConfigError(f"cannot register {kind}: {said}")
 
 
 def _unknown(name: str, installed: list[str], skipped: list[Skipped], asked: str | None) -> UnknownProviderError:

@@ -113,7 +113,7 @@ class Rule:
             found.append((_weight(self.code), held))
         if self.enhanced_code is not None:
             known = symptom.enhanced_code
-            held = None if known is None else _like(self.enhanced_code, known, r"\d+")
+            held = None if known is None else _like(self.enhanced_code, known, "[0-9]+")
             found.append((_weight(self.enhanced_code), held))
         if self.text is not None:
             found.append((_WORDS, any(_has(symptom.text, each) for each in self.words) if symptom.text else None))
@@ -127,7 +127,7 @@ class Rule:
         if "x" in pattern and enhanced_code is not None:
             # Where the two disagree on whether it may pass, the enhanced code decides.
             said = enhanced_code[0] + said[1:]
-        return _like(pattern, said, r"\d")
+        return _like(pattern, said, "[0-9]")
 
 
 _Rule = TypeVar("_Rule", bound=Rule)

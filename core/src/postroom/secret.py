@@ -39,5 +39,8 @@ class Secret:
     def __deepcopy__(self, memo: object) -> "Secret":
         return self
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: build the sender in the process that uses it")
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled: build the sender in the process that uses it")

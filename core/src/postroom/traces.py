@@ -5,7 +5,11 @@ that it uses, hold passwords, tokens and the text of mails: in a command, a requ
 """
 
 import contextlib
+import inspect
+import sys
 from types import TracebackType
+
+_CLEARS_ONLY_THE_FINISHED = sys.version_info >= (3, 13)  # before, to clear a generator that waits was to end it
 
 
 def forget_locals(error: BaseException) -> None:
@@ -26,6 +30,7 @@ def forget_locals(error: BaseException) -> None:
 
 def _clear(trace: TracebackType | None) -> None:
     while trace is not None:
-        with contextlib.suppress(RuntimeError):  # it is still running
-            trace.tb_frame.clear()
-        trace = trace.tb_next
+        frame, trace = trace.tb_frame, trace.tb_next
+        if _CLEARS_ONLY_THE_FINISHED or not frame.f_code.co_flags & inspect.CO_GENERATOR:
+            with contextlib.suppress(RuntimeError):  # it is still running, or waits to go on
+                frame.clear()

@@ -1,4 +1,4 @@
-"""A provider of nobody's that keeps the contract, with nothing but `requests`. The test of mutations breaks it."""
+"""A provider of nobody's that keeps the contract, with `requests` alone. The test of mutations breaks it."""
 
 import base64
 import json
@@ -22,6 +22,7 @@ from postroom import (
     Outcome,
     Receipt,
 )
+from postroom_http.connection import PunctualAdapter, end_at
 
 _log = logging.getLogger("pigeon_post")
 
@@ -68,11 +69,13 @@ class PigeonTransport:
         with self._lock:
             if self._session is None or self._pid != os.getpid():
                 self._session, self._pid = requests.Session(), os.getpid()
+                self._session.mount(self._settings.api_url, PunctualAdapter())
             return self._session
 
     def _ask(self, method: str, path: str, data: object) -> dict[str, str]:
         settings = self._settings
         until = time.monotonic() + settings.deadline
+        end_at(until)
         lost = Outcome.UNKNOWN if data is not None else Outcome.NOT_SENT
         body = b""
         try:

@@ -6,7 +6,7 @@ import attrs
 import click
 
 from postroom import Provider, ProviderRegistry, Rule, Symptom, find_rule
-from postroom_cli import listing, output
+from postroom_cli import limited, listing, output
 from postroom_cli.line import Line
 
 
@@ -17,7 +17,11 @@ def explain(words: tuple[str, ...]) -> int:
 
     Give it a code (535, 5.7.60, AADSTS7000215), or the line of the log with all its words.
     """
-    found = look_up(" ".join(words), listing.sound(ProviderRegistry()))
+    text = " ".join(words)
+    survey = listing.survey(ProviderRegistry(), lambda provider: _ask(provider, Line(text).symptom))
+    for name in survey.late:
+        output.say("warning", f"{name} is left out: {limited.late()}")
+    found = look_up(text, [provider for provider, _ in survey.found])
     if not found:
         output.say("error", "no rule of an installed provider knows this; postroom doctor asks the server itself")
         return 1
@@ -29,6 +33,13 @@ def explain(words: tuple[str, ...]) -> int:
         output.line("see", rule.source)
         output.line("remedy", rule.remedy, "cyan")
     return 0
+
+
+def _ask(provider: Provider, symptom: Symptom) -> None:
+    """Ask each rule, so that a provider is left out whose rules fail."""
+    for rule in provider.rules:
+        rule.likeness(symptom)
+        rule.matches(symptom)
 
 
 def look_up(text: str, providers: list[Provider]) -> list[tuple[Rule, list[str]]]:

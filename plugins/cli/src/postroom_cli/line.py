@@ -8,8 +8,8 @@ import attrs
 from postroom import Provider, Symptom
 
 # Neither a port (`mail.example.com:587`) nor the milliseconds of a log (`10:00:00,345`) is a code.
-_CODE = re.compile(r"(?<![\w.:,])([2-5]\d\d)(?!\w|\.\w)")
-_ENHANCED = re.compile(r"(?<![\w.])([245]\.\d{1,3}\.\d{1,3})(?!\w|\.\w)")
+_CODE = re.compile(r"(?<![\w.:,])([2-5][0-9]{2})(?!\w|\.\w)")
+_ENHANCED = re.compile(r"(?<![\w.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?!\w|\.\w)")
 _STATUSES = frozenset(status.value for status in http.HTTPStatus)
 _ONLY_HTTP = frozenset({"401", "403", "404"})  # no server sends them in SMTP
 _REPLIES = frozenset({421, 450, 451, 452, 454, 455})  # rare as statuses
@@ -41,7 +41,7 @@ class Line:
         code, enhanced = _CODE.search(self.text), _ENHANCED.search(self.text)
         words = _ENHANCED.sub(" ", _CODE.sub(" ", self.text))
         return Symptom(
-            text=self.text if re.search(r"[^\W\d]{2}", words) else "",
+            text=self.text if re.search(r"[^\W0-9]{2}", words) else "",
             stage=self._stage,
             code=int(code[1]) if code else None,
             enhanced_code=enhanced[1] if enhanced else None,

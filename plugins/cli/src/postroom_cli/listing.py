@@ -1,7 +1,7 @@
 """What is installed, as data: every entry point of the group, loaded in its own guard, and what became of it."""
 
-import contextlib
-from typing import Literal
+from collections.abc import Callable
+from typing import Generic, Literal, TypeVar
 
 import attrs
 
@@ -12,9 +12,10 @@ from postroom import (
     ProviderRegistry,
     Registration,
     SettingInfo,
-    describe,
 )
-from postroom_cli import output
+from postroom_cli import limited, output
+
+_T = TypeVar("_T")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,8 +40,9 @@ def entries(registry: ProviderRegistry) -> list[Entry]:
     """Return the providers by name, then the distributions that cannot be read."""
     found = sorted(registry.registrations, key=lambda each: (each.name, each.distribution))
     unread = sorted(registry.skipped, key=lambda each: each.distribution)
+    looked = limited.look(range(len(found)), lambda position: _loaded(registry, _known(found[position])))
     return [
-        *(_entry(registry, registration) for registration in found),
+        *(_entry(each, looked[position]) for position, each in enumerate(found)),
         *(
             Entry(name=None, status="skipped", distribution=each.distribution, reason=output.one_line(each.reason))
             for each in unread
@@ -48,15 +50,30 @@ def entries(registry: ProviderRegistry) -> list[Entry]:
     ]
 
 
-def sound(registry: ProviderRegistry) -> list[Provider]:
-    """Return each provider that can be loaded and described, once. `entries` says what is wrong with the others."""
-    found: dict[str, Provider] = {}
-    for name in registry.names():
-        with contextlib.suppress(Exception, SystemExit):  # whatever is wrong with one must not hide the others
-            provider = registry.provider(name, {})
-            describe(provider.settings, provider.env_prefix)
-            found[provider.name] = provider  # a route leads to one that is there already
-    return list(found.values())
+@attrs.frozen
+class Survey(Generic[_T]):
+    """What came of looking at all providers."""
+
+    found: list[tuple[Provider, _T]]
+    """Each that could be looked at, with the result. `entries` says what is wrong with the others."""
+    late: list[str]
+    """The names of those from which nothing came back in time."""
+
+
+def survey(registry: ProviderRegistry, how: Callable[[Provider], _T], seconds: float = limited.LIMIT) -> Survey[_T]:
+    """Load each provider and look at it, all at the same time. What fails at one does not hide the others."""
+
+    def one(name: str) -> tuple[Provider, _T]:
+        provider = registry.provider(name, {})
+        provider.describe()
+        return provider, how(provider)
+
+    looked = limited.look(registry.names(), one, seconds)
+    found: dict[str, tuple[Provider, _T]] = {}
+    for result in looked.values():
+        if not isinstance(result, BaseException):
+            found[result[0].name] = result  # a route leads to one that is there already
+    return Survey([*found.values()], [name for name, result in looked.items() if isinstance(result, TimeoutError)])
 
 
 def setting(info: SettingInfo) -> dict[str, object]:
@@ -71,22 +88,23 @@ def default(info: SettingInfo) -> str | int | float | None:
     return "***"
 
 
-def _entry(registry: ProviderRegistry, registration: Registration) -> Entry:
-    known = Entry(
+def _known(registration: Registration) -> Entry:
+    return Entry(
         name=registration.name,
         status="ok",
         distribution=registration.distribution,
         version=registration.version,
         value=registration.value,
     )
-    try:
-        return _loaded(registry, known)
-    except ProviderConflictError as error:
-        return attrs.evolve(known, status="conflict", reason=output.one_line(error))
-    except MailError as error:
-        return attrs.evolve(known, status="broken", reason=output.one_line(error))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever is wrong with one must not hide the others
-        return attrs.evolve(known, status="broken", reason=output.one_line(f"{type(error).__name__}: {error}"))
+
+
+def _entry(registration: Registration, result: Entry | BaseException) -> Entry:
+    if not isinstance(result, BaseException):
+        return result
+    status: Literal["conflict", "broken"] = "conflict" if isinstance(result, ProviderConflictError) else "broken"
+    ours = isinstance(result, MailError | TimeoutError)
+    reason = output.one_line(result) if ours else f"{type(result).__name__}: {output.one_line(result)}"
+    return attrs.evolve(_known(registration), status=status, reason=reason)
 
 
 def _loaded(registry: ProviderRegistry, known: Entry) -> Entry:
@@ -101,9 +119,5 @@ def _loaded(registry: ProviderRegistry, known: Entry) -> Entry:
         return attrs.evolve(known, status="route", reason=output.one_line(error))
     if provider.name != name:
         return attrs.evolve(known, status="route", routes_to=provider.name)
-    return _described(known, provider)
-
-
-def _described(known: Entry, provider: Provider) -> Entry:
-    describe(provider.settings, provider.env_prefix)  # raises what would stop it when it is used
+    provider.describe()  # raises what would stop it when it is used
     return attrs.evolve(known, title=provider.title, env_prefix=provider.env_prefix)

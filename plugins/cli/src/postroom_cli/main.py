@@ -57,7 +57,7 @@ class _Main(click.Group):
         except MailError as error:
             output.say("error", error)
             return _exit_code(error)
-        except Exception as error:  # noqa: BLE001  its text stays out: nobody knows what a foreign exception quotes
+        except (Exception, SystemExit) as error:  # noqa: BLE001  its text stays out: nobody knows what a foreign exception quotes
             output.say("error", f"unexpected {type(error).__name__}; postroom --debug shows where")
             return 1
         return result if isinstance(result, int) else 0

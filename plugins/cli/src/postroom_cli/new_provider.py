@@ -6,6 +6,7 @@ what a file is called, and the text is that of `string.Template`.
 
 import datetime
 import importlib.metadata
+import importlib.util
 import re
 import shlex
 import string
@@ -16,19 +17,41 @@ from pathlib import Path, PurePosixPath
 
 import click
 
+from postroom import ProviderRegistry
 from postroom_cli import output
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # Characters. With more, some lines of the templates would be wider than 120 columns.
 _LONGEST_NAME = 30
 _LONGEST_WORDS = 40
+_OURS = frozenset(
+    {
+        "cli",
+        "console",
+        "file",
+        "flask",
+        "http",
+        "memory",
+        "resend",
+        "sendgrid",
+        "smtp",
+        "smtp-basic",
+        "smtp-oauth2",
+        "testing",
+    }
+)
+_TAKEN = {
+    **dict.fromkeys(_OURS, "is a distribution of postroom itself"),
+    "contract": "is the name of a test that is written, too",
+    "mail": "would have variables that begin with MAIL_, as those of postroom itself do",
+}
 
 
 def _checked_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """Return the name of a provider, without the `postroom-` that may stand in front."""
     name = value.removeprefix("postroom-")
-    if name == "contract":
-        raise click.BadParameter("'contract' is the name of a test that is written, too")
+    if name in _TAKEN:
+        raise click.BadParameter(f"{name!r} {_TAKEN[name]}: take another name")
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         rule = f"small letters, digits and single hyphens, a letter first, at most {_LONGEST_NAME} characters"
         raise click.BadParameter(f"{output.one_line(name)!r} is not {rule}")
@@ -60,7 +83,7 @@ def _checked_words(_context: click.Context, _parameter: click.Parameter, value: 
 def new_provider(*, name: str, title: str | None, author: str | None, smtp: bool, into: Path) -> None:
     """Write the distribution postroom-NAME, for a provider of your own."""
     distribution = f"postroom-{name}"
-    _refuse_installed(distribution)
+    _refuse_installed(name, distribution)
     marks = _marks(name, title or name.replace("-", " ").title(), author or f"the authors of {distribution}", smtp)
     folder = into / distribution
     try:
@@ -77,13 +100,24 @@ def new_provider(*, name: str, title: str | None, author: str | None, smtp: bool
     output.line("", "pytest")
 
 
-def _refuse_installed(distribution: str) -> None:
-    """Refuse a name that is taken here: two distributions of one name, or two providers, hide each other."""
+def _refuse_installed(name: str, distribution: str) -> None:
+    """Refuse a name that is taken here: of two distributions, modules or providers of one name, one hides the other."""
+    module = _module(name)
+    other = ProviderRegistry().registration(name)
     try:
-        version = importlib.metadata.version(distribution)
+        said = f"{distribution} {importlib.metadata.version(distribution)} is installed already"
     except importlib.metadata.PackageNotFoundError:
-        return
-    raise click.ClickException(f"{distribution} {version} is installed already: take another name")
+        if other is not None:
+            said = f"{other.distribution} has a provider {name!r} already"
+        elif importlib.util.find_spec(module) is not None:
+            said = f"a module {module} is installed already"
+        else:
+            return
+    raise click.ClickException(f"{said}: take another name")
+
+
+def _module(name: str) -> str:
+    return f"postroom_{name.replace('-', '_')}"
 
 
 def _marks(name: str, title: str, author: str, smtp: bool) -> Mapping[str, str]:
@@ -94,7 +128,7 @@ def _marks(name: str, title: str, author: str, smtp: bool) -> Mapping[str, str]:
     return {
         "name": name,
         "module": name.replace("-", "_"),
-        "package": f"postroom_{name.replace('-', '_')}",
+        "package": _module(name),
         "distribution": f"postroom-{name}",
         "class_name": "".join(word.capitalize() for word in name.split("-")),
         "prefix": prefix,

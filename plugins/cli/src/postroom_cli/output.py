@@ -29,7 +29,11 @@ def console() -> Console:
 
 def one_line(text: object) -> str:
     """Return `text` on one line, without control characters: a reply must not move the cursor or change colours."""
-    return "".join(char if char.isprintable() else " " for char in " ".join(str(text).split()))
+    try:
+        words = str(text)
+    except (Exception, SystemExit):  # noqa: BLE001  what a provider raises need not be one that can be shown
+        words = f"{type(text).__name__} without a text"
+    return "".join(char if char.isprintable() else " " for char in " ".join(words.split()))
 
 
 def say(label: str, text: object) -> None:
@@ -45,7 +49,7 @@ def line(label: str, text: object, colour: str | None = None) -> None:
 
 def print_json(value: object) -> None:
     """Write `value` as JSON in ASCII, which every terminal and pipe can carry."""
-    click.echo(json.dumps(value, indent=2))
+    click.echo(json.dumps(value, indent=2, default=one_line))
 
 
 def show_origin(error: BaseException) -> None:

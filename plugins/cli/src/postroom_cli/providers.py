@@ -6,8 +6,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from postroom import ProviderRegistry, SettingInfo, describe
-from postroom_cli import output
+from postroom import Provider, ProviderRegistry, SettingInfo
+from postroom_cli import limited, output
 from postroom_cli.listing import Entry, entries, setting
 
 _COLOURS = {"ok": "green", "route": "cyan", "broken": "red", "conflict": "red", "skipped": "red"}
@@ -26,14 +26,18 @@ def providers(name: str | None, as_json: bool) -> None:
         else:
             _print_entries(found)
         return
-    provider = registry.provider(name, {})
-    settings = describe(provider.settings, provider.env_prefix)
+    provider, settings = limited.loaded(name, lambda: _described(registry, name), registry)
     if as_json:
         output.print_json([setting(info) for info in settings])
         return
     if provider.name != name.strip().lower():
         output.line("route", f"{name} leads to {provider.name} when no setting chooses another")
     _print_settings(settings)
+
+
+def _described(registry: ProviderRegistry, name: str) -> tuple[Provider, list[SettingInfo]]:
+    provider = registry.provider(name, {})
+    return provider, provider.describe()
 
 
 def _print_entries(found: list[Entry]) -> None:
@@ -49,21 +53,22 @@ def _print_entries(found: list[Entry]) -> None:
     output.console().print(table)
     for each in found:
         if each.reason:
-            click.echo(f"{click.style(f'{each.name or each.distribution}:', bold=True)} {each.reason}")
+            who = output.one_line(each.name or each.distribution)
+            click.echo(f"{click.style(f'{who}:', bold=True)} {each.reason}")
 
 
 def _print_settings(settings: list[SettingInfo]) -> None:
     table = _table("variable", "what it is", "value", "default")
     for info in settings:
         kind = f"{info.type}, secret" if info.secret else info.type
-        table.add_row(info.variable, info.help, kind, _default(info))
+        table.add_row(*map(output.one_line, (info.variable, info.help, kind)), _default(info))
     output.console().print(table)
 
 
 def _default(info: SettingInfo) -> Text:
     if info.required:
         return Text("required", style="bold")
-    return Text(info.default_text)
+    return Text(output.one_line(info.default_text))
 
 
 def _table(*columns: str) -> Table:

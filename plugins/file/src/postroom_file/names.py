@@ -7,7 +7,7 @@ import re
 from postroom import MailMessage
 
 _PLAIN_ID = re.compile(r"[a-z0-9.-]{1,64}")  # in lower case: some file systems do not tell the cases apart
-_STEM = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[a-z0-9._-]+")
+_STEM = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z-[a-z0-9._-]+")
 _LONGEST = 80  # characters of an attachment's name; a file system takes 255 octets
 
 
@@ -16,7 +16,8 @@ def stem(message: MailMessage) -> str:
 
     The same message has the same one, so that a second attempt replaces the first.
     """
-    moment = message.date.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    utc = message.date.astimezone(datetime.UTC)
+    moment = f"{utc.year:04}{utc:%m%dT%H%M%SZ}"  # %Y has no zeros in front everywhere
     plain = _PLAIN_ID.fullmatch(message.id)
     # The underscore keeps hashes apart from ids that look like one.
     return f"{moment}-{message.id if plain else '_' + hashlib.sha256(message.id.encode()).hexdigest()[:32]}"

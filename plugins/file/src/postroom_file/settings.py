@@ -12,6 +12,10 @@ class FileSettings(SenderSettings):
     """Where to write."""
 
     dir: str = attrs.field(metadata=setting("folder that mails are written into; made with the first mail"))
+    remote: bool = attrs.field(
+        default=False,
+        metadata=setting("whether previews load what mails refer to on the network: images, styles, fonts"),
+    )
 
     @property
     def folder(self) -> Path:
@@ -19,5 +23,5 @@ class FileSettings(SenderSettings):
         return Path(self.dir).absolute()
 
     def summary(self) -> dict[str, object]:
-        """Return the folder."""
-        return {"dir": self.folder}
+        """Return the folder, and whether previews use the network if they do."""
+        return {"dir": self.folder, **({"remote": True} if self.remote else {})}

@@ -45,8 +45,10 @@ class Mail:
         Raises:
             MailConfigError: The provider is unknown or broken, or the settings are wrong; see its subclasses.
         """
+        given = [app.config if config is None else config]
+        del config  # it may hold secrets, and error trackers show the local variables of this frame
         try:
-            sender = MailSenderFactory.create_from_dify_config(app.config if config is None else config)
+            sender = MailSenderFactory.create_from_dify_config(given.pop())
         except MailSettingsError as error:
             raise in_words_of_dify(error) from error
         if self._client is not None:

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from postroom import Secret, Step
-from postroom_http import failures, proxies, way
+from postroom import Concealer, MailConnectionError, MailSendError, Secret, Step
+from postroom_http import connection, failures, proxies, way
 from postroom_http.answer import STAGE, Answer
 from postroom_http.settings import HttpSettings
 
@@ -30,7 +29,7 @@ _READ = 30.0  # seconds
 # word, and a request that is written into such a connection ends as unknown.
 _SESSION = 50.0
 _POOL = 32  # connections that are kept; more threads than that open further ones
-_BLOCK = 65_536  # octets of a body between two looks at the clock
+_BLOCK = 65_536  # octets of a body that are written within one time-out
 _LARGEST = 1_048_576  # octets of an answer that are read
 
 
@@ -53,10 +52,10 @@ class HttpClient:
         scheme: str = "Bearer",
     ) -> None:
         self._settings = settings
-        secret: Secret = getattr(settings, key)
-        self._auth = _KeyAuth(secret, header, scheme)
+        self._key: Secret = getattr(settings, key)
+        self._auth = _KeyAuth(self._key, header, scheme)
         self._url = settings.api_url.rstrip("/")
-        self.peer = failures.Peer(urlsplit(self._url).netloc, secret)
+        self.peer = failures.Peer(urlsplit(self._url).netloc, Concealer(self._key))
         self._started = time.monotonic()
         self._sessions: dict[tuple[int, int], requests.Session] = {}
 
@@ -93,7 +92,8 @@ class HttpClient:
         Raises:
             MailSendError: No answer came. `NOT_SENT` as long as a part of the request was still here, else `UNKNOWN`.
         """
-        body = _Body(json.dumps(payload).encode(), time.monotonic() + self._settings.deadline, leaving)
+        body = _Body(json.dumps(payload).encode(), leaving)
+        del payload  # an error that leaves from here on has no text of a mail in its traceback
         return self._exchange("POST", path, {"Content-Type": "application/json", **(headers or {})}, body, if_lost)
 
     def probe(self) -> Iterator[Step]:
@@ -133,11 +133,8 @@ class HttpClient:
         stage: str = STAGE,
     ) -> Answer:
         seconds, until = self._settings.timeout, time.monotonic() + self._settings.deadline
-        timeout = urllib3.Timeout(
-            connect=_CONNECT if seconds is None else seconds,
-            read=_READ if seconds is None else seconds,
-            total=self._settings.deadline,
-        )
+        timeout = (seconds, seconds) if seconds is not None else (_CONNECT, _READ)
+        connection.end_at(until)
         session = self._current()
         proxy = proxies.between(self._url, session.proxies)
         if proxy is not None:
@@ -149,16 +146,35 @@ class HttpClient:
                 data=body,
                 headers=headers,
                 auth=self._auth,
-                timeout=timeout,  # type: ignore[arg-type]  # HTTPAdapter.send documents it
+                timeout=timeout,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return Answer(response.status_code, response.headers, b"".join(_pieces(response.raw, until)), stage)
+                pieces = b"".join(_pieces(response.raw, until))
+                answer = Answer(response.status_code, response.headers, pieces, stage)
+            failure = self._too_early(answer, body)
+            if failure is None:
+                return answer
         except failures.RAISED as error:
             left = None if body is None else body.left
             failure = failures.from_exception(error, self.peer, if_lost, left=left, stage=stage, proxy=proxy)
+        except BaseException:
+            # From outside, in the midst of whatever: nobody knows what state the connections are in. They are not even
+            # closed, since a lock may be shut, and go with the last request that has one.
+            self._sessions.clear()
+            raise
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
+
+    def _too_early(self, answer: Answer, body: "_Body | None") -> MailSendError | None:
+        """Return the error for an acceptance that was there before the whole request had left: it is of another one."""
+        if body is None or body.left or not 200 <= answer.status < 300:
+            return None
+        return MailConnectionError(
+            f"{self.peer.host} answered {answer.status} before it had the whole request",
+            stage="connect",
+            transient=True,
+        )
 
     def _current(self) -> requests.Session:
         """Return the session: a new one after a fork, and every 50 seconds."""
@@ -178,11 +194,12 @@ class HttpClient:
         found = session.merge_environment_settings(self._url, {}, None, self._settings.ca_file or None, None)
         session.trust_env = False
         session.proxies, session.verify = proxies.complete(found["proxies"]), found["verify"]
+        self.peer = failures.Peer(self.peer.host, Concealer(self._key, *proxies.passwords(session.proxies)))
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.update(
             {"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "identity"}
         )
-        session.mount(self._url, HTTPAdapter(pool_maxsize=_POOL))
+        session.mount(self._url, connection.PunctualAdapter(pool_maxsize=_POOL))
         return session
 
 
@@ -205,10 +222,9 @@ class _Body:
     Until then no server can have taken the request: it waits for as many octets as Content-Length says.
     """
 
-    def __init__(self, data: bytes, until: float, leaving: Callable[[], None] | None) -> None:
+    def __init__(self, data: bytes, leaving: Callable[[], None] | None) -> None:
         self.left = False
         self._data = data
-        self._until = until
         self._leaving = leaving
 
     def __len__(self) -> int:
@@ -216,8 +232,6 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         for start in range(0, len(self._data), _BLOCK):
-            if time.monotonic() > self._until:
-                raise TimeoutError
             if self._leaving is not None and start + _BLOCK >= len(self._data):
                 self._leaving()
             yield self._data[start : start + _BLOCK]

@@ -14,7 +14,16 @@ import attrs
 import requests
 import urllib3
 
-from postroom import MailConnectionError, MailSendError, MailTimeoutError, Outcome, Rule, Secret, Symptom
+from postroom import (
+    Concealer,
+    MailConnectionError,
+    MailSendError,
+    MailTimeoutError,
+    Outcome,
+    Rule,
+    Symptom,
+    whole_number,
+)
 from postroom_http import rules as general
 from postroom_http.answer import STAGE, Answer
 from postroom_http.proxies import Proxy
@@ -25,6 +34,7 @@ RAISED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a request by `requests` raises. Some of urllib3's come through as they are."""
 
 _TEXT_LIMIT = 200  # characters of a service's own words
+_LOOKED_AT = 10_000  # characters of them among which these are: blanks are left out
 _GENERAL = general.rules()
 _CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # a lost connection that OpenSSL was the first to notice
 _WORDS = {
@@ -45,13 +55,13 @@ class Peer:
     """Whom a request goes to."""
 
     host: str
-    key: Secret | None = None
-    """What is hidden in its words."""
+    concealer: Concealer = attrs.field(factory=Concealer)
+    """Hides the secrets of the request in its words."""
 
     def conceal(self, text: str) -> str:
-        """Return what a service said in one line, fit for a log, without the key, at most 200 characters."""
-        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-        return (line.replace(self.key.reveal(), "***") if self.key else line)[:_TEXT_LIMIT]
+        """Return what a service said in one line, fit for a log, without the secrets, at most 200 characters."""
+        shown = self.concealer.conceal(text[:_LOOKED_AT])
+        return " ".join("".join(char if char.isprintable() else " " for char in shown).split())[:_TEXT_LIMIT]
 
 
 @attrs.frozen
@@ -182,10 +192,10 @@ def seconds(value: str | None) -> float | None:
 
     None as well for more than thirty years, which nobody means.
     """
-    if value is None:
+    if value is None or not value.isascii():
         return None
-    if value.isascii() and value.isdecimal():
-        return float(value) if len(value) <= _DIGITS else None
+    if (number := whole_number(value, _DIGITS)) is not None:
+        return float(number)
     try:
         until = email.utils.parsedate_to_datetime(value)
         if until.tzinfo is None:  # one of the three forms names no zone; all are in GMT (RFC 9110 section 5.6.7)
@@ -203,11 +213,11 @@ def _in_tunnel(error: BaseException) -> bool:
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and what is wrapped in it. requests and urllib3 put it into an argument, or raise from it."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
         yield error
+        seen.add(id(error))
         inner = [getattr(error, "reason", None), *error.args, error.__cause__, getattr(error, "socket_err", None)]
-        if type(error.__context__).__module__ == "socks":  # urllib3 does not raise from that one
-            inner.append(error.__context__)
         error = next((each for each in inner if isinstance(each, BaseException)), None)
 
 

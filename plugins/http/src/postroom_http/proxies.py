@@ -4,15 +4,16 @@
 with it on something else. No HTTP client is loaded here unless something is wrong.
 """
 
+import contextlib
 import importlib.util
 import os
 import re
-from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit
+from collections.abc import Iterator, Mapping
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import attrs
 
-from postroom import MailConnectionError, MailTimeoutError, Symptom, find_rule
+from postroom import MailConnectionError, MailTimeoutError, Secret, Symptom, find_rule
 from postroom_http.proxy_rules import NO_ADDRESS, NO_SOCKS, PROXY, USUAL_VARIABLE
 
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
@@ -106,6 +107,16 @@ class Proxy:
 def complete(found: Mapping[str, str]) -> dict[str, str]:
     """Return proxies with a scheme each: `requests` takes `localhost:3128` for a scheme and its path."""
     return {kind: _complete(url) for kind, url in found.items()}
+
+
+def passwords(found: Mapping[str, str]) -> Iterator[Secret]:
+    """Yield the passwords in the addresses of proxies, as they are written there and as they are sent."""
+    for url in found.values():
+        with contextlib.suppress(ValueError):  # it is no URL, and nothing is sent by it
+            password = urlsplit(url).password
+            if password:
+                yield Secret(password)
+                yield Secret(unquote(password))
 
 
 def between(service: str, found: Mapping[str, str]) -> Proxy | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from postroom import MailSendError, Step
+from postroom import MailSendError, Step, dial
 from postroom_http.failures import Peer, unreachable
 from postroom_http.proxies import Proxy
 
@@ -50,7 +50,7 @@ def steps(url: str, peer: Peer, *, proxy: Proxy | None, bundle: str, timeout: fl
     yield Step("dns", f"{host} is {', '.join(addresses)}{by}", facts)
 
     try:
-        sock = _connected(addresses, port, timeout)
+        sock = dial(found, time.monotonic() + timeout)
     except OSError as error:
         raise failed("connect", error) from error
     with contextlib.ExitStack() as stack:
@@ -60,29 +60,12 @@ def steps(url: str, peer: Peer, *, proxy: Proxy | None, bundle: str, timeout: fl
         yield Step("connect", f"connected to {what}{address}, port {port}", {"address": address, "port": port})
         if proxy is not None or not url.startswith("https:"):
             return
+        sock.settimeout(timeout)
         try:
             secure = stack.enter_context(_secured(sock, host, bundle))
         except (OSError, urllib3.exceptions.HTTPError) as error:
             raise failed("tls", error) from error
         yield Step.of_tls(secure)
-
-
-def _connected(addresses: list[str], port: int, timeout: float) -> socket.socket:
-    """Try the addresses in turn, and raise the error of the last one."""
-    until = time.monotonic() + timeout
-    last: OSError = TimeoutError()
-    for address in addresses:
-        left = until - time.monotonic()
-        if left <= 0:
-            break
-        try:
-            sock = socket.create_connection((address, port), left)
-        except OSError as error:
-            last = error
-        else:
-            sock.settimeout(timeout)
-            return sock
-    raise last
 
 
 def _secured(sock: socket.socket, host: str, bundle: str) -> ssl.SSLSocket:

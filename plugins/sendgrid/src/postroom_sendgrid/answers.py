@@ -6,7 +6,7 @@ A failure is `{"errors": [{"message", "field", "help"}]}`.
 import time
 from typing import Any
 
-from postroom import MailMessage, MailSendError
+from postroom import MailMessage, MailSendError, whole_number
 from postroom_http import failures
 from postroom_http.answer import Answer
 from postroom_http.failures import Lost, Peer
@@ -44,7 +44,5 @@ def _errors(answer: Answer) -> list[dict[str, str]]:
 
 def _until_reset(answer: Answer) -> float | None:
     """Return the seconds until the limit is reset. SendGrid says when that is, in seconds of the epoch."""
-    reset = answer.headers.get("X-RateLimit-Reset", "")
-    if answer.status != 429 or not reset.isdecimal() or len(reset) > 11:
-        return None
-    return max(0.0, float(reset) - time.time())
+    reset = whole_number(answer.headers.get("X-RateLimit-Reset", ""), 11)
+    return max(0.0, reset - time.time()) if answer.status == 429 and reset is not None else None

@@ -2,7 +2,7 @@
 
 from postroom import Rule
 from postroom_smtp.microsoft import RULES as MICROSOFT
-from postroom_smtp.reply_rules import LOGIN
+from postroom_smtp.reply_rules import LOGIN, OTHER_LOGIN
 from postroom_smtp.rules import RULES as SMTP
 from postroom_smtp.services import SERVICES
 
@@ -17,7 +17,7 @@ _OFFER = (
     ),
     Rule(
         meaning="The server takes no password",
-        remedy="Set {auth_type} to one that the server offers",
+        remedy=OTHER_LOGIN,
         source=_AUTH, stage="auth", text="offers no login with a password",
     ),
     Rule(

@@ -7,26 +7,23 @@ not JSON whole, and takes throttling for a wrong tenant.
 
 import json
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
-from urllib.parse import quote_plus, urlsplit
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import requests
 
-from postroom import (
-    MailAuthError,
-    MailRateLimitError,
-    MailUnavailableError,
-)
+from postroom import Concealer, MailAuthError, MailRateLimitError, MailSendError, MailUnavailableError
 from postroom_http import failures, proxies
+from postroom_http.connection import PunctualAdapter, end_at
 from postroom_http.failures import Peer
-from postroom_smtp.replies import clean
 from postroom_smtp_oauth2 import aadsts
 
 STAGE = "token"
 _LARGEST = 65_536  # octets of an answer; a token has a few thousand
-_TEXT_LIMIT = 200  # characters of a server's own words
+_PROOFS = ("client_secret", "client_assertion", "assertion", "password", "authorization", "x-identity-header", "secret")
+_GIVEN = ("access_token", "refresh_token", "id_token")
 
 
 @attrs.frozen
@@ -47,19 +44,15 @@ class TokenHttp:
     Args:
         ca_file: CAs to trust instead of the usual ones. The environment's bundle counts only where this is None.
         connect: Seconds to connect.
-        total: Seconds for each answer; a body that drips counts as a whole, headers that drip do not.
+        total: Seconds for each answer, from the look-up on.
         remedy: What to do about a refusal that no rule knows.
-        hidden: Secrets that a server must not get into an error by quoting them.
     """
 
-    def __init__(
-        self, ca_file: str | None, connect: float, total: float, *, remedy: str, hidden: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, ca_file: str | None, connect: float, total: float, *, remedy: str) -> None:
         self._ca_file = ca_file
         self._connect = connect
         self._total = total
         self._remedy = remedy
-        self._hidden = [form for secret in hidden for form in (secret, quote_plus(secret)) if form]
 
     def get(self, url: str, **options: Any) -> Answer:
         """Send a GET."""
@@ -72,18 +65,18 @@ class TokenHttp:
     def close(self) -> None:
         """Do nothing: no connection outlives its request. They are an hour apart."""
 
-    def _request(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Any = None,
-        data: Any = None,
-        headers: Mapping[str, str] | None = None,
-        **_: Any,
-    ) -> Answer:
+    def _request(self, method: str, url: str, **options: Any) -> Answer:
+        said = self._exchange(method, url, {name: options.pop(name, None) for name in ("params", "data", "headers")})
+        # Raised here: what requests raises has the request in its arguments, and with it the secret.
+        if isinstance(said, MailSendError):
+            raise said
+        return said
+
+    def _exchange(self, method: str, url: str, sent: dict[str, Any]) -> Answer | MailSendError:
         host = urlsplit(url).netloc
         with requests.Session() as session:
+            session.mount("https://", PunctualAdapter())
+            session.mount("http://", PunctualAdapter())
             # Proxies and the CA bundle are the environment's, but neither goes before what was set here, and no
             # .netrc replaces what is sent.
             found = session.merge_environment_settings(url, {}, None, self._ca_file or None, None)
@@ -92,35 +85,38 @@ class TokenHttp:
             # A managed identity's endpoint is the host's own, by plain HTTP: no proxy can reach it.
             session.proxies = proxies.complete(found["proxies"]) if url.startswith("https:") else {}
             proxy = proxies.between(url, session.proxies)
-            if proxy is not None:
-                proxy.check(host, STAGE)
+            peer = Peer(host, Concealer(*_secrets(sent), *proxies.passwords(session.proxies)))
             try:
-                response, body = self._fetch(session, method, url, params=params, data=data, headers=headers)
+                if proxy is not None:
+                    proxy.check(host, STAGE)
+                response, body = self._fetch(session, method, url, **sent)
+            except MailSendError as refused:
+                return refused
             except failures.RAISED as error:
-                failure = failures.from_exception(error, Peer(host), None, left=None, proxy=proxy)
+                failure = failures.from_exception(error, peer, None, left=None, proxy=proxy)
                 failure.stage = STAGE  # whatever has failed in it
-                # No cause is chained: the exceptions of requests hold the whole request, and so the secret.
-                raise failure from None
+                return failure
         text = body.decode("utf-8", "replace")
         fields = _object(text)
         if fields is None or not 200 <= response.status_code < 300:
-            self._refuse(host, response, fields)
+            return self._refusal(peer, response, fields)
         return Answer(response.status_code, text, dict(response.headers))
 
     def _fetch(
         self, session: requests.Session, method: str, url: str, **options: Any
     ) -> tuple[requests.Response, bytes]:
         until = time.monotonic() + self._total
+        end_at(until)
         timeout = (self._connect, self._total)
         with session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options) as response:
             return response, _read(response, until)
 
-    def _refuse(self, host: str, response: requests.Response, fields: dict[str, Any] | None) -> NoReturn:
-        status, said = response.status_code, self._words(fields or {})
-        reason = f"{host} gave no token: {status}{f' {said}' if said else ''}"
+    def _refusal(self, peer: Peer, response: requests.Response, fields: dict[str, Any] | None) -> MailSendError:
+        status, said = response.status_code, _words(peer, fields or {})
+        reason = f"{peer.host} gave no token: {status}{f' {said}' if said else ''}"
         known = aadsts.explain(fields or {})
         if status == 429 or status >= 500 or (known is not None and known.transient):
-            raise (MailRateLimitError if status == 429 else MailUnavailableError)(
+            return (MailRateLimitError if status == 429 else MailUnavailableError)(
                 reason,
                 stage=STAGE,
                 code=status,
@@ -128,21 +124,29 @@ class TokenHttp:
                 retry_after=failures.seconds(response.headers.get("Retry-After")),
             )
         if fields is None and 200 <= status < 300:
-            raise MailUnavailableError(
-                f"{host} answered with something that is not a token",
+            return MailUnavailableError(
+                f"{peer.host} answered with something that is not a token",
                 stage=STAGE,
                 code=status,
                 transient=True,
             )
         explained = known is not None or 300 <= status < 400
-        raise MailAuthError(reason, remedy=None if explained else self._remedy, stage=STAGE, code=status)
+        return MailAuthError(reason, remedy=None if explained else self._remedy, stage=STAGE, code=status)
 
-    def _words(self, fields: dict[str, Any]) -> str:
-        text = str(fields.get("error_description") or fields.get("error") or "")
-        for secret in self._hidden:
-            text = text.replace(secret, "***")
-        # Behind the first line come trace and correlation ids.
-        return clean(text.partition("\n")[0].partition(" Trace ID:")[0].encode("utf-8", "replace"))[:_TEXT_LIMIT]
+
+def _secrets(sent: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whatever in a request proves who asks: client secret, assertion, the header of a managed identity."""
+    for part in sent.values():
+        if isinstance(part, Mapping):
+            yield from (str(value) for name, value in part.items() if str(name).lower() in _PROOFS)
+
+
+def _words(peer: Peer, fields: Mapping[str, Any]) -> str:
+    text = str(fields.get("error_description") or fields.get("error") or "")
+    # Behind the first line come trace and correlation ids.
+    first = text.partition("\n")[0].partition(" Trace ID:")[0]
+    shown = Concealer(*(str(fields[name]) for name in _GIVEN if name in fields)).conceal(first)
+    return peer.conceal(shown)
 
 
 def _read(response: requests.Response, until: float) -> bytes:

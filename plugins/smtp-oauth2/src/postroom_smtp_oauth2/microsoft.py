@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from postroom import MailAuthError, MailConfigError, MailError
+from postroom import MailAuthError, MailConfigError, MailError, whole_number
 from postroom_smtp_oauth2.settings import SmtpOAuth2Settings
 from postroom_smtp_oauth2.tokens import Token
 
@@ -33,16 +33,27 @@ class MicrosoftTokens:
             MailConfigError: The certificate or the federated token cannot be read.
             MailSendError: None can be had.
         """
+        made = self._ask()
+        if isinstance(made, Token):
+            return made
+        # Raised here: the frames of MSAL, and what it raises, hold the secret in clear.
+        raise made.with_traceback(None)
+
+    def _ask(self) -> Token | MailError:
         asked_at = time.time()
-        if self._application is None:
-            self._application = self._build()
-        result = self._application()
-        value = result.get("access_token")
+        try:
+            if self._application is None:
+                self._application = self._build()
+            result = self._application()
+        except MailError as error:
+            error.__context__ = error.__cause__ = None
+            return error
+        value, seconds = result.get("access_token"), result.get("expires_in")
         if not isinstance(value, str) or not value:
             # An error that only MSAL knows, such as a field that it misses. What the service said has been raised.
             self._application = None
-            raise MailAuthError("the identity service gave no token", stage="token")
-        return Token(value, asked_at + float(result.get("expires_in") or _SHORT_LIFE))
+            return MailAuthError("the identity service gave no token", stage="token")
+        return Token(value, asked_at + (whole_number(str(seconds), 9) or _SHORT_LIFE))
 
     def _build(self) -> Callable[[], dict[str, Any]]:
         import msal  # noqa: PLC0415  with requests it costs 0.2 s, which boot does not pay
@@ -51,13 +62,11 @@ class MicrosoftTokens:
 
         settings = self._settings
         seconds = settings.timeout
-        secret = settings.client_secret.reveal() if settings.client_secret else ""
         http = TokenHttp(
             settings.oauth2_ca_file,
             seconds or _CONNECT,
-            seconds or _TOTAL,
+            min(seconds or _TOTAL, settings.deadline),
             remedy=_NO_IDENTITY if settings.managed_identity else _NO_CREDENTIAL,
-            hidden=[secret],
         )
         if settings.managed_identity:
             identity = (

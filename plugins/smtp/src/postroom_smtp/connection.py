@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import attrs
 
-from postroom import Step
+from postroom import Step, dial
 
 AddressInfo = tuple[Any, Any, int, str, Any]
 """What `socket.getaddrinfo` gives for one address."""
@@ -66,17 +66,7 @@ class Connection:
     @classmethod
     def open(cls, found: list[AddressInfo], timeout: float, deadline: Deadline) -> Self:
         """Connect to the first of a host's addresses that answers within `timeout` seconds, shared between them."""
-        until = deadline.after(timeout)
-        failure: OSError = ConnectionError("the name has no address")
-        for position, (family, kind, protocol, _, address) in enumerate(found):
-            try:
-                # A silent first address, often IPv6, leaves time for the next.
-                seconds = _left(until) / (len(found) - position)
-                # Where IPv6 is switched off, not even its socket can be made.
-                return cls(_connect(socket.socket(family, kind, protocol), address, seconds), deadline)
-            except OSError as error:
-                failure = error
-        raise failure
+        return cls(dial(found, deadline.after(timeout)), deadline)
 
     @property
     def remote_address(self) -> str:
@@ -123,9 +113,10 @@ class Connection:
             self._receive()
         return self._lines.popleft().removesuffix(b"\r")
 
-    def has_line_but(self, beginning: bytes) -> bool:
-        """Return True if a line has been read from the network that nobody has asked for, and begins otherwise."""
-        return bool(self._lines) and not self._lines[0].startswith(beginning)
+    @property
+    def next_line(self) -> bytes:
+        """The next line, if it has been read from the network already; else nothing."""
+        return self._lines[0] if self._lines else b""
 
     def has_input(self) -> bool:
         """Return True if the server has sent something that nobody has read. Does not wait.
@@ -178,18 +169,6 @@ def _poll(sock: socket.socket) -> Callable[[int], object] | None:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return poll.poll
-
-
-def _connect(sock: socket.socket, address: Any, timeout: float) -> socket.socket:
-    try:
-        # Two small writes would otherwise wait for each other: Nagle against delayed acknowledgement.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(timeout)
-        sock.connect(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 def _left(until: float) -> float:

@@ -1,9 +1,11 @@
 """A rendered message: its bytes in pieces, so that a large file is in memory once."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 import attrs
 
+_COMMAND = re.compile(rb"^(?:MAIL|RCPT|DATA|BDAT)\b", re.IGNORECASE | re.MULTILINE)
 _BLOCK = 65_536  # octets; pieces are joined up to here, so that a small message is one write
 
 
@@ -19,6 +21,11 @@ class Content:
         init=False, default=attrs.Factory(lambda self: all(map(bytes.isascii, self.pieces)), takes_self=True)
     )
     """True if it fits a transport of 7 bits."""
+
+    @property
+    def reads_like_commands(self) -> bool:
+        """True if a line could make or address another message, were it read as a command."""
+        return any(map(_COMMAND.search, self.pieces))
 
     def __bytes__(self) -> bytes:
         return b"".join(self.pieces)

@@ -6,19 +6,21 @@ import attrs
 
 from postroom import MailMessageError, MailRecipientsError, MailSendError, Refusal
 from postroom_smtp.content import Content
+from postroom_smtp.extensions import size_limit
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.replies import Reply
 from postroom_smtp.session import Session
 
-_LONGEST_SIZE = 20  # digits, RFC 1870 section 3
-_OF_SENDER = ("4.1.7", "4.1.8", "5.1.7", "5.1.8")  # the address of the sender, RFC 3463 section 3.2
+# The address of the sender, RFC 3463 section 3.2; and what Exchange says to a mailbox that may not send as it.
+_OF_SENDER = ("4.1.7", "4.1.8", "5.1.7", "5.1.8", "5.7.60")
 # Postfix, unless it is told otherwise, and Exim say at RCPT what they have against the sender.
 _SENDER = re.compile(
-    r"\bsender\b.*\b(?:rejected|refused|denied|invalid|unknown|blocked|blacklisted|verif\w+|"
-    r"not (?:allowed|owned|authori[sz]ed|permitted|found|accepted|verified|exist\w*))\b"
-    r"|\b(?:invalid|unknown|unverified|bad) sender\b",
+    r"\bsender(?: address| domain)? (?:is |was )?"
+    r"(?:rejected|refused|denied|invalid|unknown|blocked|blacklisted|unverified|verif\w+)\b"
+    r"|\b(?:invalid|unknown|unverified|bad) sender\b|\bas this sender\b",
     re.IGNORECASE,
 )
+_RECIPIENT = re.compile(r"\brecipient (?:address )?rejected\b", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -42,10 +44,10 @@ class Envelope:
         return [self._mail(session, content), *(f"RCPT TO:<{address}>" for address in self.recipients)]
 
     def _mail(self, session: Session, content: Content) -> str:
-        limit = session.extensions.get("SIZE", "")
+        limit = size_limit(session.extensions)
         command = f"MAIL FROM:<{self.sender}>"
-        if limit.isdecimal() and len(limit) <= _LONGEST_SIZE:
-            if 0 < int(limit) < content.size:
+        if limit is not None:
+            if 0 < limit < content.size:
                 raise MailMessageError(f"the message has {content.size} octets, {session.peer} takes {limit} (SIZE)")
             command += f" SIZE={content.size}"
         if not content.is_ascii or self.needs_smtputf8:
@@ -92,6 +94,8 @@ def _refusal(reply: Reply) -> Refusal:
 
 def at_fault(reply: Reply, sender: str, recipient: str) -> Stage:
     """Return what a refusal of RCPT is about: `MAIL` is the sender, `RCPT` the recipient."""
-    said, ours, theirs = reply.text.lower(), f"<{sender}>".lower(), f"<{recipient}>".lower()
-    quoted = ours != theirs and ours in said and theirs not in said
-    return Stage.MAIL if quoted or reply.enhanced_code in _OF_SENDER or _SENDER.search(reply.text) else Stage.RCPT
+    said, ours, theirs = reply.text.lower(), sender.lower(), recipient.lower()
+    if _RECIPIENT.search(said) or (theirs in said and ours not in said):
+        return Stage.RCPT
+    quoted = ours in said and theirs not in said
+    return Stage.MAIL if quoted or reply.enhanced_code in _OF_SENDER or _SENDER.search(said) else Stage.RCPT

@@ -18,6 +18,8 @@ class Grouping:
     """True if commands may go in a group (RFC 2920)."""
     chunking: bool = True
     """True if messages may go by BDAT (RFC 3030)."""
+    knows_bdat: bool = False
+    """True once the server has accepted a message by BDAT."""
 
     @classmethod
     def of(cls, mode: PipeliningMode) -> "Grouping":

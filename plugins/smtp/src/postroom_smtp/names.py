@@ -3,6 +3,8 @@
 import functools
 import re
 
+from postroom import whole_number
+
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LONGEST = 255  # octets, RFC 5321 section 4.5.3.1.2
@@ -10,7 +12,11 @@ _LONGEST = 255  # octets, RFC 5321 section 4.5.3.1.2
 
 def is_domain(name: str) -> bool:
     """Return True if `name` is a domain as EHLO takes it (RFC 5321 section 4.1.2): no empty label, no IPv4 address."""
-    return _DOMAIN.fullmatch(name) is not None and len(name) <= _LONGEST and not name.rpartition(".")[2].isdecimal()
+    return (
+        _DOMAIN.fullmatch(name) is not None
+        and len(name) <= _LONGEST
+        and whole_number(name.rpartition(".")[2], _LONGEST) is None
+    )
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """A look at what answers on a port that does not speak SMTP as the settings say: TLS, plain SMTP, a web server."""
 
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def peek(host: str, port: int) -> Answer:
 
 
 def _named(first: bytes) -> Answer:
-    if first[:3].isdigit() and first[3:4] in (b" ", b"-", b"\r"):
+    if re.match(rb"[0-9]{3}[ \r-]", first):
         return "it speaks SMTP in plain text"
     for beginning, name in _BEGINNINGS:
         if first.startswith(beginning):

@@ -25,10 +25,8 @@ _RECOUNT = 1.0  # seconds after which whoever waits looks anew, since a turn may
 class _Turn:
     """The right to have one connection. It comes back when it is given back, or when nothing refers to it."""
 
-    __slots__ = ("__weakref__", "signal")
-
-    def __init__(self) -> None:
-        self.signal: queue.SimpleQueue[None] | None = None
+    signal: queue.SimpleQueue[None] | None = None
+    """What wakes the thread that waits for it."""
 
 
 class _Lent:
@@ -58,7 +56,7 @@ class _Share:
             TimeoutError: It did not come in time.
         """
         self._turns[weakref.ref(turn, self._turns.pop)] = None
-        if self._has_come(turn):
+        if len(self._turns) <= self._size:
             return
         turn.signal = queue.SimpleQueue()
         while not self._has_come(turn):
@@ -84,8 +82,6 @@ class _Share:
         self.kept.clear()
 
     def _has_come(self, turn: _Turn) -> bool:
-        if len(self._turns) <= self._size:
-            return True
         before = [*self._turns].index(weakref.ref(turn))
         return before < self._size or before < self._size + self._own()
 

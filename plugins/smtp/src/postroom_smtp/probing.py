@@ -6,6 +6,7 @@ from postroom import Address, MailConnectionError, MailSendError, MailTimeoutErr
 from postroom_smtp.connection import Deadline, Timeouts
 from postroom_smtp.dial import Dialler, Found
 from postroom_smtp.envelope import at_fault
+from postroom_smtp.extensions import size_limit
 from postroom_smtp.failures import Stage, from_exception, from_reply
 from postroom_smtp.peek import peek
 from postroom_smtp.replies import ProtocolError, Reply
@@ -75,7 +76,7 @@ def _step(stage: Stage, found: Found, settings: SmtpSettings) -> Step:
         warning = "; ".join(found.doubts) or None
         return Step(stage, f"logged in as {settings.username}", {"username": settings.username}, warning)
     offer = found.extensions
-    size = int(offer["SIZE"]) if offer.get("SIZE", "").isdecimal() and len(offer["SIZE"]) < 20 else None
+    size = size_limit(offer)
     limit = f"; messages up to {size / 1_048_576:.0f} MiB" if size else ""
     return Step(stage, f"offers {', '.join(offer) or 'no extension'}{limit}", {"extensions": dict(offer), "size": size})
 

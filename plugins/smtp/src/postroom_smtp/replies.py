@@ -8,7 +8,7 @@ import attrs
 from postroom_smtp.connection import Connection
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -]|$)(.*)", re.DOTALL)
-_ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+_ENHANCED = re.compile(r"^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
 _MOST_LINES = 100  # the longest real EHLO reply has about thirty
 _TEXT_LIMIT = 200  # characters that are shown to people
 _SHORTEST_PIECE = 8  # characters of a secret that are recognised where it is cut or wrapped
@@ -42,7 +42,7 @@ class Reply:
     def text(self) -> str:
         """The words on one line, without enhanced codes and secrets, at most 200 characters."""
         words = " ".join(_ENHANCED.sub("", line, count=1).strip() for line in self.lines).strip()
-        words = conceal(words, self.hidden)
+        words = conceal(words, self.hidden) if self.hidden else words
         return words if len(words) <= _TEXT_LIMIT else words[: _TEXT_LIMIT - 1] + "…"
 
     @property

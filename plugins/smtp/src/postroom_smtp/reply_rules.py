@@ -10,6 +10,7 @@ import attrs
 
 from postroom import MailSendError, Rule
 from postroom_smtp.registered_rules import REGISTERED
+from postroom_smtp.wording_rules import WORDINGS
 
 _CODES = "https://www.rfc-editor.org/rfc/rfc5321#section-4.2.3"
 _AUTH = "https://www.rfc-editor.org/rfc/rfc4954#section-6"
@@ -18,6 +19,10 @@ _LATER = "Wait some minutes, and send again"
 _LESS = "Wait some minutes, and send less at a time"
 _ADDRESS = "Check the recipient's address"
 _SENDER = "Set {default_from} to a sender that the server takes, such as the address that logs in ({username})"
+OTHER_LOGIN = (
+    "Set {auth_type} to oauth2 to log in with a token, or to what a further provider brings; else use a server that "
+    "takes a password"
+)
 _ASK = "Ask whoever runs the server, with the words above"
 
 
@@ -69,11 +74,11 @@ LOGIN: tuple[Rule, ...] = (
         source=_AUTH, code="534",
     ),
     Rule(
-        meaning="The server does not understand the login", remedy="Set {auth_type} to one that the server offers",
+        meaning="The server does not understand the login", remedy=OTHER_LOGIN,
         source=_AUTH, stage="auth", code="500",
     ),
     Rule(
-        meaning="The server does not know this kind of login", remedy="Set {auth_type} to one that the server offers",
+        meaning="The server does not know this kind of login", remedy=OTHER_LOGIN,
         source=_AUTH, stage="auth", code="504",
     ),
 )  # fmt: skip
@@ -203,5 +208,5 @@ _SENDER_AND_CONTENT = (
     Rule(meaning="The server does not take the message", remedy=_ASK, source=_CODES, code="5xx"),
 )  # fmt: skip
 
-REPLIES: tuple[Rule, ...] = (*LOGIN, *_LOGIN, *_RECIPIENT, *REGISTERED, *_BUSY, *_SENDER_AND_CONTENT)
+REPLIES: tuple[Rule, ...] = (*WORDINGS, *LOGIN, *_LOGIN, *_RECIPIENT, *REGISTERED, *_BUSY, *_SENDER_AND_CONTENT)
 """Why a login was refused, a provider knows better: it knows what it has logged in with."""

@@ -7,9 +7,9 @@
 Until the last octet of the message has left, nothing can have been accepted; after it, only the reply tells.
 """
 
-import re
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 import attrs
@@ -19,6 +19,7 @@ from postroom_smtp.content import Content
 from postroom_smtp.envelope import Envelope, refusals, refused_by_all
 from postroom_smtp.failures import Stage, from_reply
 from postroom_smtp.grouping import PipeliningMode
+from postroom_smtp.order import OUT_OF_ORDER, is_against_groups, is_out_of_step, may_be_another
 from postroom_smtp.replies import ProtocolError, Reply
 from postroom_smtp.session import Session
 from postroom_smtp.upload import NO_BDAT, GroupError, Upload
@@ -28,10 +29,6 @@ from postroom_smtp.upload import NO_BDAT, GroupError, Upload
 _ONE_WRITE = 131_072
 # Seconds since the last reply. A connection that was dropped meanwhile might take the whole message and never answer.
 _HOT = 3.0
-_OUT_OF_ORDER = 503
-# To MAIL or RCPT in a group: a command was not understood, or the one before it was lost.
-_OUT_OF_STEP = (500, 502, _OUT_OF_ORDER)
-_NO_GROUPS = re.compile(r"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -58,7 +55,8 @@ class Transaction:
         """
         self.begun = False
         """True once the first group is written, by `begin` or at the end of the message before."""
-        self.by_bdat = session.chunks
+        # A server that does not know BDAT runs the octets of a chunk as commands, whoever has written them.
+        self.by_bdat = session.chunks and (session.grouping.knows_bdat or not content.reads_like_commands)
         """True if the message goes by BDAT, else by DATA."""
         self._session = session
         self._envelope = envelope
@@ -127,19 +125,12 @@ class Transaction:
                 raise refusal
             else:
                 self._upload.write(self._chunk())
-        try:
+        with self._or(refusal):  # nobody was to get it then, whatever the reply would have been
             reply = session.read(Stage.FINAL)
-        except (OSError, ProtocolError):
-            session.closing = True
-            if refusal is not None:
-                raise refusal from None  # nobody was to get it, whatever the reply would have been
-            raise
-        if self.by_bdat and reply.code in NO_BDAT and (refusal is None or reply.code != _OUT_OF_ORDER):
-            session.closing = True  # a server that knows no BDAT takes the message for commands
-            if refusal is None:
-                raise self._upload.without_bdat(reply)
-        if self.by_bdat and reply.positive:
-            self._check_that_it_fits(reply, refusal)
+        if self.by_bdat and reply.code in NO_BDAT:
+            self._has_no_bdat(reply, refusal)
+        if self.by_bdat and reply.positive and (refusal is not None or may_be_another(reply, session)):
+            raise ProtocolError(f"{reply}, which may be to an earlier command")
         if refusal is not None:
             if self._out_of_step is not None and reply.code >= 400:
                 self._pipelining_fails(self._out_of_step)
@@ -148,21 +139,15 @@ class Transaction:
         session.needs_reset = self.by_bdat and not reply.positive
         if not reply.positive:
             raise _refusal(reply, Stage.FINAL, session)
-        session.has_chunked = session.has_chunked or self.by_bdat
+        if self.by_bdat:
+            session.has_chunked = session.grouping.knows_bdat = True
         return Accepted(reply, refused)
 
-    def _check_that_it_fits(self, reply: Reply, refusal: MailSendError | None) -> None:
-        """Make sure that an acceptance is of this message. BDAT goes with its envelope, so no silence comes before it.
-
-        Raises:
-            ProtocolError: A reply before it was surplus, so that this one may be to an earlier command.
-        """
-        if refusal is not None:
-            raise ProtocolError(f"{reply} to a message whose envelope is refused")
-        if (reply.enhanced_code or "").startswith("2.1."):  # of an address, RFC 3463 section 3.2
-            raise ProtocolError(f"{reply}, which is about an address, to a message")
-        if self._session.has_surplus:
-            raise ProtocolError(f"a further reply behind {reply}")
+    def _has_no_bdat(self, reply: Reply, refusal: MailSendError | None) -> None:
+        if refusal is None or reply.code != OUT_OF_ORDER:
+            self._session.closing = True  # a server that knows no BDAT takes the message for commands
+        if refusal is None:
+            raise self._upload.without_bdat(reply)
 
     def _count(self) -> None:
         self.begun = True
@@ -183,31 +168,48 @@ class Transaction:
         mail, *recipients = self._commands
         reply = self._reply(Stage.MAIL, mail)
         refusal = None if reply.positive else from_reply(reply, Stage.MAIL, session.peer)
-        self._note(reply)
+        if refusal is not None:
+            self._note(reply)
         refused: dict[str, Reply] = {}
         for address, command in zip(self._envelope.recipients, recipients, strict=True):
             if refusal is not None and not session.pipelines:
                 raise refusal
-            reply = self._reply(Stage.RCPT, command)
-            if refusal is None:  # else 503 is what it must say
-                self._note(reply)
+            with self._or(refusal):
+                reply = self._reply(Stage.RCPT, command)
             if not reply.positive:
                 refused[address] = reply
+                if refusal is None:  # else 503 is what it must say
+                    self._note(reply)
         if self._out_of_step is not None and not self.left:
             self._pipelining_fails(self._out_of_step)
         if refusal is None and len(refused) == len(recipients):
             refusal = refused_by_all(self._envelope, refused, session.peer)
-        return refusals(refused), refusal
+        return refusals(refused) if refused else {}, refusal
+
+    @contextlib.contextmanager
+    def _or(self, refusal: MailSendError | None) -> Iterator[None]:
+        """Tell what was refused where the server hangs up behind it: that is why it does."""
+        try:
+            yield
+        except (MailSendError, OSError, ProtocolError) as error:
+            if refusal is None or (isinstance(error, TimeoutError) and not self.left):
+                raise  # a reply that is missing may be an earlier one
+            self._session.closing = True
+            if self._out_of_step is not None and not self.left:
+                self._pipelining_fails(self._out_of_step)
+            raise refusal from None
 
     def _note(self, reply: Reply) -> None:
         """Remember a reply that says that the server did not read the group as it was written."""
-        if self._session.pipelines and self._out_of_step is None and _is_out_of_step(reply):
+        if self._session.pipelines and self._out_of_step is None and is_out_of_step(reply):
             self._out_of_step = reply
 
     def _reply(self, stage: Stage, command: str) -> Reply:
         session = self._session
         reply = session.read(stage) if session.pipelines else session.command(stage, command)
         if reply.code == 421:
+            if session.pipelines and not self.left and is_against_groups(reply):
+                self._pipelining_fails(reply)
             raise from_reply(reply, stage, session.peer)
         return reply
 
@@ -216,9 +218,10 @@ class Transaction:
         session = self._session
         if refusal is not None and not session.pipelines:
             raise refusal
-        reply = self._reply(Stage.DATA, "DATA")
+        with self._or(refusal):
+            reply = self._reply(Stage.DATA, "DATA")
         if reply.code != 354:
-            if session.pipelines and refusal is None and _is_out_of_step(reply):
+            if session.pipelines and refusal is None and is_out_of_step(reply):
                 self._pipelining_fails(reply)
             raise refusal or _refusal(reply, Stage.DATA, session)
         if refusal is not None:
@@ -232,10 +235,6 @@ class Transaction:
     def _pipelining_fails(self, reply: Reply) -> NoReturn:
         self._session.grouping.pipelining = False
         raise GroupError(f"the server does not understand a group of commands: {reply}")
-
-
-def _is_out_of_step(reply: Reply) -> bool:
-    return reply.code in _OUT_OF_STEP or (reply.code >= 400 and _NO_GROUPS.search(reply.text) is not None)
 
 
 def _refusal(reply: Reply, stage: Stage, session: Session) -> Exception:

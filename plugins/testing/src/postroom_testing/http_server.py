@@ -5,7 +5,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable
 from typing import Self
 
@@ -13,15 +12,17 @@ from postroom_testing.http_steps import (
     Close,
     Drip,
     Early,
+    Interim,
     Raw,
     Reply,
     Request,
     Reset,
     Silence,
     Step,
+    Surplus,
     Truncate,
 )
-from postroom_testing.listener import LOOPBACK, PATIENCE, Listener, join
+from postroom_testing.listener import LOOPBACK, PATIENCE, Listener, join, wait_until
 
 
 class HttpServer:
@@ -48,6 +49,8 @@ class HttpServer:
         """Every request, in the order in which they were complete."""
         self.connections = 0
         """How many connections were accepted."""
+        self.surplus = 0
+        """How many answers were sent that nobody has asked for."""
         self.host = LOOPBACK
         self.port = 0
         """Where it listens, once it is entered."""
@@ -85,12 +88,16 @@ class HttpServer:
         Raises:
             TimeoutError: They do not come.
         """
-        until = time.monotonic() + PATIENCE
-        while len(self.requests) < count:
-            if time.monotonic() > until:
-                raise TimeoutError(f"{len(self.requests)} of {count} requests came within {PATIENCE:g} seconds")
-            time.sleep(0.005)
+        wait_until(lambda: len(self.requests) >= count, f"{count} requests have not come")
         return self.requests
+
+    def wait_for_surplus(self, count: int = 1) -> None:
+        """Wait until so many answers were sent that nobody has asked for.
+
+        Raises:
+            TimeoutError: They are not sent.
+        """
+        wait_until(lambda: self.surplus >= count, f"{count} surplus answers were not sent")
 
     def _serve(self, sock: socket.socket) -> None:
         with self._lock:
@@ -150,6 +157,12 @@ class HttpServer:
                 return step.headers.get("Connection") != "close"
             case Drip():
                 return self._drip(sock, step)
+            case Interim():
+                interim = f"HTTP/1.1 {step.status} Interim\r\nLink: </>; rel=preload\r\n\r\n".encode()
+                sock.sendall(interim * step.count + step.reply.encode())
+                return True
+            case Surplus():
+                return self._surplus(sock, step)
             case Early(reply=None) | Reset():
                 _reset(sock)
             case Early(reply=Reply() as reply):
@@ -168,11 +181,22 @@ class HttpServer:
 
     def _drip(self, sock: socket.socket, step: Drip) -> bool:
         head, end, body = step.reply.encode().partition(b"\r\n\r\n")
-        sock.sendall(head + end)
-        for octet in body:
+        if not step.head:
+            sock.sendall(head + end)
+        for octet in head + end + body if step.head else body:
             if self._ended.wait(step.interval):
                 return False
             sock.sendall(bytes([octet]))
+        return True
+
+    def _surplus(self, sock: socket.socket, step: Surplus) -> bool:
+        sock.sendall(step.reply.encode())
+        # In a segment of its own: most clients drop what comes in one segment with the answer.
+        if self._ended.wait(0.05):
+            return False
+        sock.sendall(step.extra.encode())
+        with self._lock:
+            self.surplus += 1
         return True
 
 

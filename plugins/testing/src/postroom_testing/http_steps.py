@@ -91,6 +91,26 @@ class Drip:
     reply: Reply
     interval: float = 0.05
     """Seconds before each octet."""
+    head: bool = False
+    """True if the headers come octet by octet as well."""
+
+
+@attrs.frozen
+class Interim:
+    """Send interim answers (RFC 9110 section 15.2), then `reply`."""
+
+    reply: Reply
+    status: int = 103
+    """Of the interim answers."""
+    count: int = 1
+
+
+@attrs.frozen
+class Surplus:
+    """Send `reply`, and then, as one more answer that nobody has asked for, `extra`."""
+
+    reply: Reply
+    extra: Reply
 
 
 @attrs.frozen
@@ -100,5 +120,5 @@ class Raw:
     data: bytes
 
 
-Step = Reply | Close | Reset | Early | Silence | Truncate | Drip | Raw
+Step = Reply | Close | Reset | Early | Silence | Truncate | Drip | Interim | Surplus | Raw
 """What a server does about one request."""

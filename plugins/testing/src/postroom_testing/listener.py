@@ -22,6 +22,19 @@ def join(thread: threading.Thread) -> None:
         raise TimeoutError(f"the thread {thread.name!r} has not ended after {PATIENCE:g} seconds")
 
 
+def wait_until(true: Callable[[], bool], otherwise: str) -> None:
+    """Wait until something is true.
+
+    Raises:
+        TimeoutError: It does not become true.
+    """
+    until = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{otherwise} within {PATIENCE:g} seconds")
+        time.sleep(0.005)
+
+
 class Listener:
     """A free port, listened at from now on.
 

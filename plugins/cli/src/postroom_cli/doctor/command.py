@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from postroom import Address, MailMessageError
 from postroom_cli import environment, output
@@ -38,7 +39,7 @@ def doctor(*, env_file: Path | None, as_json: bool, send_to: str | None, provide
             env_file=env_file,
             provider=provider,
             send_to=send_to,
-            progress=lambda step: status.update(f"after {step}"),
+            progress=lambda step: status.update(Text(f"after {output.one_line(step)}")),
         )
     with output.reader_may_leave():
         if as_json:

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from postroom import DifySource, MailError, Provider, ProviderRegistry, describe
-from postroom_cli import listing
+from postroom import DifySource, Provider, ProviderRegistry
+from postroom_cli import limited, listing
 from postroom_cli.doctor.report import Caution, Setting
 
 _OURS = ("MAIL_TYPE", "MAIL_DEFAULT_SEND_FROM")
+_OTHERS = 3.0  # seconds to look at the providers that are not asked for
 _ALIKE = 0.8  # how much a name must resemble ours to be taken for a slip
 
 
@@ -47,7 +48,7 @@ class Configuration:
     def settings(self, provider: Provider) -> list[Setting]:
         """Return every setting of a provider with its value and where it comes from."""
         said = [Setting("MAIL_TYPE", _text(self.source.get("MAIL_TYPE")), self._origin("MAIL_TYPE"))]
-        for info in describe(provider.settings, provider.env_prefix):
+        for info in provider.describe():
             value = self.source.get(info.variable)
             if value is None:
                 said.append(Setting(info.variable, info.default_text or None, "default"))
@@ -122,18 +123,29 @@ class Configuration:
 
     def _others(self, provider: Provider, registry: ProviderRegistry) -> Iterator[Caution]:
         """Yield the providers that are configured as well, which somebody may take for the one that sends."""
-        for other in listing.sound(registry):
-            needed = [info for info in describe(other.settings, other.env_prefix) if info.required]
-            try:
-                doubted = {variable for variable, _ in self.source.doubts(other)}
-            except MailError:
-                continue  # not configured, and not asked for
+        survey = listing.survey(registry, self._configured_by, _OTHERS)
+        for other, variable in survey.found:
             # Examples set some variables of each provider, and keys that are none.
-            if other.env_prefix != provider.env_prefix and needed and not {each.variable for each in needed} & doubted:
+            if other.env_prefix != provider.env_prefix and variable is not None:
                 yield Caution(
                     f"{other.name} is configured as well, and mail goes by {provider.name}",
-                    f"Set MAIL_TYPE={other.name} if it is the one that sends, or remove {needed[0].variable}",
+                    f"Set MAIL_TYPE={other.name} if it is the one that sends, or remove {variable}",
                 )
+        for name in survey.late:
+            yield Caution(
+                f"{name} is installed and cannot be looked at: {limited.late(_OTHERS)}",
+                f"Uninstall the distribution that brings {name} if nothing sends by it, or tell its authors",
+            )
+
+    def _configured_by(self, provider: Provider) -> str | None:
+        """Return the first required variable of a provider that has all of them, and is doubted in none.
+
+        Raises:
+            MailError: It is not configured.
+        """
+        needed = [info.variable for info in provider.describe() if info.required]
+        doubted = {variable for variable, _ in self.source.doubts(provider)}
+        return needed[0] if needed and not {*needed} & doubted else None
 
 
 class _Over:

@@ -1,23 +1,28 @@
 """The examination: configuration, provider, and then the way of a message, until something fails."""
 
+import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from postroom import (
+    DeliveringSender,
     MailError,
     MailSenderFactory,
     MailSendError,
     Provider,
     ProviderRegistry,
+    Step,
 )
-from postroom_cli import environment
-from postroom_cli.doctor import verdict
+from postroom_cli import environment, limited
+from postroom_cli.doctor import verdict, worker
 from postroom_cli.doctor.configuration import Configuration
 from postroom_cli.doctor.report import Caution, Report, Taken
 from postroom_cli.doctor.worker import Worker
+
+_LOADING = 8.0  # seconds to import a provider, and as many to make a sender of it
 
 _log = logging.getLogger("postroom.doctor")
 
@@ -55,18 +60,19 @@ def examine(
         overrides={"MAIL_TYPE": provider} if provider else {},
     )
     report = Report()
+    until = time.monotonic() + worker.LIMIT
     chosen: Provider | None = None
     try:
-        chosen = found.source.provider(registry)
+        name = str(found.source.get("MAIL_TYPE"))
+        chosen = limited.loaded(name, lambda: found.source.provider(registry), registry, _LOADING)
         if chosen is None:
             _unset(report, found, registry)
             return report
         registration = registry.registration(chosen.name)
         report.provider = chosen.name
         report.distribution = str(registration) if registration else None
-        report.settings = found.settings(chosen)
-        report.warnings = list(found.warnings(chosen, registry))
-        _way(found, registry, report, send_to, progress)
+        sender = limited.loaded(name, functools.partial(_built, report, found, chosen, registry), registry, _LOADING)
+        _way(Worker(sender, send_to, until).steps(), report, progress)
     except MailError as error:
         _fail(report, error, chosen, found)
     else:
@@ -86,18 +92,22 @@ def _unset(report: Report, found: Configuration, registry: ProviderRegistry) -> 
         report.remedy = "Install a provider, such as postroom-smtp-basic, and set MAIL_TYPE to its name"
 
 
-def _way(
-    found: Configuration,
-    registry: ProviderRegistry,
-    report: Report,
-    send_to: str | None,
-    progress: Callable[[str], None],
-) -> None:
+def _built(report: Report, found: Configuration, chosen: Provider, registry: ProviderRegistry) -> DeliveringSender:
+    report.settings = found.settings(chosen)
+    report.warnings = list(found.warnings(chosen, registry))
     sender = MailSenderFactory.create_from_dify_config(found.first, environ=found.behind, registry=registry)
     assert sender is not None  # noqa: S101  MAIL_TYPE is set
+    return sender
+
+
+def _way(
+    steps: Iterator[Step],
+    report: Report,
+    progress: Callable[[str], None],
+) -> None:
     started = time.monotonic()
     try:
-        for step in Worker(sender, send_to).steps():
+        for step in steps:
             report.steps.append(Taken(step.name, "ok", _since(started), step.said, dict(step.facts)))
             progress(step.name)
             if step.warning:

@@ -18,7 +18,6 @@ from postroom import (
     ProviderLoadError,
     SettingInfo,
     UnknownProviderError,
-    describe,
 )
 from postroom_cli.doctor.configuration import Configuration
 
@@ -75,7 +74,7 @@ def _rewritten(remedy: str, slips: Mapping[str, str]) -> str:
 
 def _settings(error: MailSettingsError, provider: Provider, found: Configuration) -> str:
     """Return what to set, and to what where there is no choice."""
-    infos = {info.variable: info for info in describe(provider.settings, provider.env_prefix)}
+    infos = {info.variable: info for info in provider.describe()}
     named = dict.fromkeys(problem.variable for problem in error.problems if problem.variable)
     steps = [_step(infos[variable], found.source) for variable in named if variable in infos]
     unknown = [f"remove {problem.field}" for problem in error.problems if problem.variable is None]

@@ -18,7 +18,7 @@ from postroom_cli.lint.finding import Finding
 
 _Record = TypeVar("_Record")
 _NAMESERVER = re.compile(
-    r"(?:(?P<host>[\w.-]+)|\[(?P<six>[0-9A-Fa-f:.]+)\])(?::(?P<port>\d{1,5}))?"
+    r"(?:(?P<host>[\w.-]+)|\[(?P<six>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?"
     r"|(?P<bare>[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)"
 )
 

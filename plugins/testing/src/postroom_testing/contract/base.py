@@ -6,13 +6,15 @@ import logging
 import pickle
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FrameType
 from typing import ClassVar
 
 import attrs
 import pytest
 
 from postroom import (
+    Concealer,
     DeliveringSender,
     MailMessage,
     MailSender,
@@ -152,7 +154,7 @@ class Contract:
                 place = nowhere(place)
             else:
                 service.play(case)
-            slow = self.impatient if case in (Case.SILENT, Case.DRIPPING) else {}
+            slow = self.impatient if case in (Case.SILENT, Case.DRIPPING, Case.SLOW_HEAD) else {}
             with log_of_everybody() as log, self.made(place, **slow) as sender:
                 message = MailMessage("grace@example.com", "Hello", "<p>Hello.</p>")
                 ended, result = within_reason(self.patience, lambda: sender.deliver(message))
@@ -196,12 +198,39 @@ def log_of_everybody() -> Iterator[io.StringIO]:
 
 
 def everything_shown(error: BaseException) -> str:
-    """Return all that an error shows: its text, what it carries, and the same of what it was raised from."""
+    """Return all that an error shows, to people and to error trackers.
+
+    That is its text and what it carries, the local variables of each call that it came through, and the same of what it
+    was raised from and of what was being handled then, even where Python hides that.
+    """
     shown = ["".join(traceback.format_exception(error))]
-    link: BaseException | None = error
-    while link is not None:
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        link = todo.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
         shown += [repr(link), str(link), repr(link.args), repr(vars(link))]
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        shown += [_local_variables(frame) for frame, _ in traceback.walk_tb(link.__traceback__)]
+        todo += [link.__cause__, link.__context__, *(each for each in link.args if isinstance(each, BaseException))]
     with contextlib.suppress(Exception):
         shown.append(pickle.dumps(error).decode("utf-8", "replace"))
     return "\n".join(shown)
+
+
+def _local_variables(frame: FrameType) -> str:
+    shown = []
+    for value in frame.f_locals.values():
+        with contextlib.suppress(Exception):
+            shown.append(repr(value))
+    return "\n".join(shown)
+
+
+def secret_in(text: str, secrets: Iterable[str]) -> str | None:
+    """Return where a text shows a secret or a piece of one: as it is, in base64, in a URL, in JSON or in HTML."""
+    hidden = Concealer(*secrets).conceal(text)
+    if hidden == text:
+        return None
+    at = next(at for at, (one, other) in enumerate(zip(hidden, text, strict=False)) if one != other)
+    return text[max(0, at - 60) : at + 60]

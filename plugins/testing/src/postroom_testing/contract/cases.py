@@ -38,11 +38,17 @@ class Case(enum.Enum):
     """No answer comes to the whole message."""
     DRIPPING = "dripping"
     """The answer comes octet by octet, and does not end in time."""
+    SLOW_HEAD = "answered slowly from the first octet"
+    """The answer comes octet by octet from its status line on, and does not end in time."""
+    HINTED = "refused after an interim answer"
+    """An interim answer comes, as 103 of HTTP, and then the refusal."""
+    TWICE = "answered twice"
+    """The service takes it and says so, and then says so once more."""
     GARBLED = "garbled"
     """The answer is nothing that the service would say."""
 
 
-FAILURES = tuple(case for case in Case if case is not Case.ACCEPTED)
+FAILURES = tuple(case for case in Case if case not in (Case.ACCEPTED, Case.HINTED, Case.TWICE))
 
 
 @attrs.frozen
@@ -63,6 +69,7 @@ USUAL: Mapping[Case, Expected] = {
     Case.LOST: Expected(MailSendError, Outcome.UNKNOWN),
     Case.SILENT: Expected(MailTimeoutError, Outcome.UNKNOWN),
     Case.DRIPPING: Expected(MailSendError, Outcome.UNKNOWN),
+    Case.SLOW_HEAD: Expected(MailTimeoutError, Outcome.UNKNOWN),
     Case.GARBLED: Expected(MailSendError, Outcome.UNKNOWN),
 }
 """What a provider must say if its author does not say otherwise in `expected`."""

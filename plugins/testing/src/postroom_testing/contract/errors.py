@@ -6,11 +6,21 @@ import re
 
 import pytest
 
-from postroom import MailAuthError, MailError, MailMessage, MailSendError, Outcome, describe
-from postroom_testing.contract.base import Contract, everything_shown
+from postroom import (
+    DeliveringSender,
+    MailAuthError,
+    MailError,
+    MailMessage,
+    MailRejectedError,
+    MailSendError,
+    Outcome,
+    describe,
+)
+from postroom_testing.contract.base import Contract, everything_shown, secret_in
 from postroom_testing.contract.cases import FAILURES, Case
 from postroom_testing.contract.services import Running, nowhere
 
+_BODY = "<p>Hello.</p>"
 _LONGEST = 1000  # characters of an error's text
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _ANYBODYS = {"MAIL_TYPE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
@@ -89,20 +99,41 @@ class Errors(Contract):
         assert named <= known | _ANYBODYS, f"the remedy names variables that this provider has not: {named - known}"
 
     def test_no_secret_is_shown(self, case: Case) -> None:
-        """Neither the error, nor what it was raised from, nor any logger at any level shows a secret."""
+        """Neither the error, nor what it was raised from, nor any logger at any level shows a secret in any form."""
         played = self.played(case)
         with self.server.start() as service:
             secrets = self.secrets(service.place)
         shown = played.log + (everything_shown(played.error) if played.error else "")
-        assert not [secret for secret in secrets if secret in shown], (
-            f"a secret is in the error or the log: {case.value}"
-        )
+        found = secret_in(shown, secrets)
+        assert found is None, f"a secret is in the error or the log when {case.value}, here: {found!r}"
 
     def test_the_error_crosses_a_queue(self, case: Case) -> None:
         """It is the same after pickling, and after its class was called with `args` from JSON."""
         error = self.failure(case)
         for twin in (pickle.loads(pickle.dumps(error)), type(error)(*json.loads(json.dumps(error.args)))):
             assert (str(twin), twin.outcome, twin.transient) == (str(error), error.outcome, error.transient)
+
+    def test_an_interim_answer_is_no_verdict(self, service: Running) -> None:
+        """What comes before the final answer is read over, and the next message gets the answer to itself."""
+        self.needs(Case.HINTED)
+        service.play(Case.HINTED)
+        with self.made(service.place) as sender:
+            for _ in range(2):
+                with pytest.raises(MailRejectedError):
+                    sender.deliver(_hello())
+        assert len(service.arrived()) == 2
+
+    def test_a_surplus_answer_is_no_verdict(self, service: Running) -> None:
+        """A connection on which an answer has come that nobody has asked for is not used for the next message."""
+        self.needs(Case.TWICE)
+        service.play(Case.TWICE)
+        with self.made(service.place) as sender:
+            sender.deliver(_hello())
+            service.play(Case.REJECTED)
+            assert isinstance(_result(sender), MailRejectedError), (
+                "the message has the verdict of an answer that was there before it: look whether the connection has "
+                "input before you use it again"
+            )
 
     def test_throttling_says_how_long_to_wait(self) -> None:
         """`retry_after` is what the service says, in seconds."""
@@ -120,11 +151,16 @@ class Errors(Contract):
         """A send that succeeds logs no secret, either."""
         played = self.played(Case.ACCEPTED)
         with self.server.start() as service:
-            assert not [secret for secret in self.secrets(service.place) if secret in played.log]
+            assert secret_in(played.log, self.secrets(service.place)) is None
+
+    def test_no_body_is_shown(self, case: Case) -> None:
+        """A body may hold a code or a link to log in: neither the error nor any variable behind it shows it."""
+        error = self.played(case).error
+        assert error is None or _BODY not in everything_shown(error), f"the body is shown when {case.value}"
 
     def test_nothing_is_logged_of_a_body(self) -> None:
         """A body may hold a code or a link to log in: it is in no log at any level."""
-        assert "<p>Hello.</p>" not in self.played(Case.ACCEPTED).log
+        assert _BODY not in self.played(Case.ACCEPTED).log
 
     def test_a_failed_message_is_sent_once(self, service: Running) -> None:
         """A refused message is not offered again: repeating is for the task queue, which knows when."""
@@ -170,7 +206,7 @@ class ConnectionTests(Contract):
         secrets = self.secrets(service.place)
         for step in steps:
             shown = f"{step.name} {step.said} {step.warning} {json.dumps(dict(step.facts))}"
-            assert not [secret for secret in secrets if secret in shown], f"a secret is in the step {step.name!r}"
+            assert secret_in(shown, secrets) is None, f"a secret is in the step {step.name!r}"
             assert step.said.isprintable(), f"Step({step.name!r}, said=): write one printable line"
 
     def test_a_probe_finds_a_wrong_key(self, service: Running) -> None:
@@ -192,5 +228,12 @@ class ConnectionTests(Contract):
                 sender.check_connection()
 
 
+def _result(sender: DeliveringSender) -> object:
+    try:
+        return sender.deliver(_hello())
+    except MailError as error:
+        return error
+
+
 def _hello() -> MailMessage:
-    return MailMessage("grace@example.com", "Hello", "<p>Hello.</p>")
+    return MailMessage("grace@example.com", "Hello", _BODY)

@@ -56,10 +56,11 @@ class HttpService:
 
     def step(self, case: Case, request: http.Request) -> http.Step:
         """Return what it does with a request in a case."""
-        if case is Case.ACCEPTED:
+        if case in (Case.ACCEPTED, Case.TWICE):
             if not [*self.arrived(request)]:
                 return self.checked
-            return self.accepted(request) if callable(self.accepted) else self.accepted
+            accepted = self.accepted(request) if callable(self.accepted) else self.accepted
+            return http.Surplus(accepted, accepted) if case is Case.TWICE else accepted
         steps: Mapping[Case, http.Step] = {
             Case.REJECTED: self.rejected,
             Case.UNAUTHORIZED: self.unauthorized,
@@ -68,6 +69,8 @@ class HttpService:
             Case.LOST: http.Reset(),
             Case.SILENT: http.Silence(),
             Case.DRIPPING: http.Drip(http.Reply(500, b" " * 10_000), 0.02),
+            Case.SLOW_HEAD: http.Drip(http.Reply(500, b"", {"X-Slow": "x" * 10_000}), 0.02, head=True),
+            Case.HINTED: http.Interim(self.rejected),
             Case.GARBLED: _NO_JSON,
         }
         return steps[case]
@@ -88,6 +91,8 @@ class RunningHttp:
 
     def play(self, case: Case) -> None:
         """Do so with every request from now on that brings a message, or whose key is looked at."""
+        if self._case is Case.TWICE and [*self.arrived()]:
+            self.server.wait_for_surplus()
         self._case = case
 
     def arrived(self) -> list[Arrived]:

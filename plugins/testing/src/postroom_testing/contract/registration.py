@@ -20,6 +20,7 @@ from postroom import (
     describe,
 )
 from postroom_testing.contract.base import Contract
+from postroom_testing.contract.questions import MISTYPED, SYMPTOMS, answer, asked, doubted, summed
 from postroom_testing.contract.services import Running
 
 _LOOKS_SECRET = re.compile(r"(password|secret|token|api_?key|credential)s?$")
@@ -89,6 +90,13 @@ class Registration(Contract):
                 fits = text.isprintable() and text == text.strip() and text and not text.endswith(".")
                 assert fits, f"Rule({name}={text!r}): write one printable line without a full stop at its end"
 
+    def test_each_rule_can_be_asked(self) -> None:
+        """A rule answers whatever is known of a failure: one that raises hides the failure that it is asked about."""
+        for rule in self.registered.rules:
+            for symptom in SYMPTOMS:
+                said = answer(asked, rule, symptom)
+                assert isinstance(said, tuple), f"Rule(meaning={rule.meaning!r}) cannot be asked: {said!r}"
+
     def test_the_settings_are_a_settings_class(self) -> None:
         """They derive from `SenderSettings`."""
         assert issubclass(self.registered.settings, SenderSettings)
@@ -120,6 +128,25 @@ class Registration(Contract):
         made = self.loaded(service.place)
         shown = f"{made!r} {attrs.asdict(made)!r} {made.summary()!r} {[*made.doubts()]!r}"
         assert not [each for each in self.secrets(service.place) if each in shown]
+
+    def test_settings_that_load_can_be_looked_at(self, service: Running) -> None:
+        """Whatever a setting holds, `check`, `doubts` and `summary` answer: an operator mistypes each of them."""
+        settings = self.registered.settings
+        for info in self._fields:
+            for raw in MISTYPED:
+                where = f"when {info.field} is {raw!r}"
+                try:
+                    made = self.registered.load({**self.values(service.place), info.field: raw})
+                except MailSettingsError as error:
+                    failed = [problem.reason for problem in error.problems if problem.field == settings.__name__]
+                    assert not failed, f"check() must yield what is wrong, and not raise, {where}: {failed}"
+                    continue
+                looked = answer(doubted, made)
+                assert isinstance(looked, list), (
+                    f"doubts() must yield names and texts, and not raise, {where}: {looked!r}"
+                )
+                looked = answer(summed, made)
+                assert isinstance(looked, dict), f"summary() must return a dict, and not raise, {where}: {looked!r}"
 
     def test_a_missing_setting_is_named_with_its_variable(self) -> None:
         """Whoever sets nothing is told all that is needed, at once, with the variables to set."""

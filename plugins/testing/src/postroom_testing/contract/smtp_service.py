@@ -41,8 +41,8 @@ class SmtpService:
 
     @property
     def cases(self) -> Collection[Case]:
-        """All."""
-        return tuple(Case)
+        """All but those of HTTP."""
+        return (*_SCRIPTS, Case.REFUSED)
 
     @property
     def retry_after(self) -> float | None:

@@ -133,8 +133,8 @@ def test_what_is_found_is_said_and_is_plain_data(smtp_server: Start, ca: Certifi
     assert facts["ehlo"]["extensions"] == {"SIZE": "33554432", "AUTH": "PLAIN", "8BITMIME": ""}
     assert facts["ehlo"]["size"] == 33554432
     assert (said["auth"], facts["auth"]) == (f"logged in as {USER}", {"username": USER})
-    assert (said["mail"], facts["mail"]) == ("mail from grace@example.com is accepted", {"reply": "250 ok"})
-    assert (said["rcpt"], facts["rcpt"]) == (f"mail to {TO} is accepted", {"reply": "250 ok"})
+    assert (said["mail"], facts["mail"]) == ("mail from grace@example.com is accepted", {"reply": "250 2.1.0 ok"})
+    assert (said["rcpt"], facts["rcpt"]) == (f"mail to {TO} is accepted", {"reply": "250 2.1.5 ok"})
     assert [step.warning for step in steps] == [None] * len(steps)
 
 

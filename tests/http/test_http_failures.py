@@ -33,8 +33,7 @@ from postroom import (
 )
 from postroom_http.answer import Answer
 from postroom_http.client import HttpClient
-from postroom_http.failures import Lost, Peer, from_answer
-from postroom_http.retry_after import seconds
+from postroom_http.failures import Lost, Peer, from_answer, seconds
 from postroom_http.rules import AnswerRule, rules
 from postroom_http.settings import HttpSettings
 from postroom_testing import Certificates

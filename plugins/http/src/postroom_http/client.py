@@ -15,13 +15,12 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.auth import AuthBase
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from postroom import Concealer, MailConnectionError, MailSendError, Secret, Step
 from postroom_http import connection, failures, proxies, way
 from postroom_http.answer import STAGE, Answer
-from postroom_http.auth import KeyAuth
-from postroom_http.deadline import end_at
 from postroom_http.settings import HttpSettings
 
 _CONNECT = 10.0  # seconds
@@ -54,7 +53,7 @@ class HttpClient:
     ) -> None:
         self._settings = settings
         self._key: Secret = getattr(settings, key)
-        self._auth = KeyAuth(self._key, header, scheme)
+        self._auth = _KeyAuth(self._key, header, scheme)
         self._url = settings.api_url.rstrip("/")
         self.peer = failures.Peer(urlsplit(self._url).netloc, Concealer(self._key))
         self._started = time.monotonic()
@@ -135,7 +134,7 @@ class HttpClient:
     ) -> Answer:
         seconds, until = self._settings.timeout, time.monotonic() + self._settings.deadline
         timeout = (seconds, seconds) if seconds is not None else (_CONNECT, _READ)
-        end_at(until)
+        connection.end_at(until)
         session = self._current()
         proxy = proxies.between(self._url, session.proxies)
         if proxy is not None:
@@ -202,6 +201,19 @@ class HttpClient:
         )
         session.mount(self._url, connection.PunctualAdapter(pool_maxsize=_POOL))
         return session
+
+
+class _KeyAuth(AuthBase):
+    """Puts the key on a request, where nothing of the environment replaces it."""
+
+    def __init__(self, key: Secret, header: str, scheme: str) -> None:
+        self._key = key
+        self._header = header
+        self._scheme = scheme
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[self._header] = f"{self._scheme} {self._key.reveal()}".strip()
+        return request
 
 
 class _Body:

@@ -14,6 +14,7 @@ import socket
 import ssl
 import time
 from collections import deque
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
@@ -23,12 +24,27 @@ from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameReso
 from urllib3.util.wait import wait_for_read
 
 from postroom import dial
-from postroom_http.deadline import left
 
 _INTERIM = 20  # interim answers that are read over; servers send one or two
 _INTERIM_LINE = b"HTTP/1.1 1"
 _BLOCK = 65_536  # octets of an early answer that are read at once
 _NOTHING = (BlockingIOError, ssl.SSLWantReadError, TimeoutError)  # the last one is eventlet's
+
+# When the request that this thread, or greenlet, makes must be over. Each request sets it anew: nothing that comes from
+# outside between two lines can leave an old one behind.
+_until: ContextVar[float] = ContextVar("until")
+
+
+def end_at(moment: float) -> None:
+    """Let all waiting for the network, in requests from here on, end at a moment on the clock of `time.monotonic`."""
+    _until.set(moment)
+
+
+def _left() -> float:
+    left = _until.get() - time.monotonic()
+    if left <= 0:  # zero would make a socket non-blocking
+        raise TimeoutError("timed out")
+    return left
 
 
 class PunctualAdapter(HTTPAdapter):
@@ -102,8 +118,8 @@ class _Input(io.RawIOBase):
             return size
         if self.over:
             return 0
-        seconds = left()
-        self.sock.settimeout(seconds if self._seconds is None else min(seconds, self._seconds))
+        left = _left()
+        self.sock.settimeout(left if self._seconds is None else min(left, self._seconds))
         return self._octets.readinto(buffer)
 
     def close(self) -> None:
@@ -238,4 +254,4 @@ class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[mi
         return time.monotonic() + self._seconds()
 
     def _seconds(self) -> float:
-        return min(left(), float(self.timeout))
+        return min(_left(), float(self.timeout))

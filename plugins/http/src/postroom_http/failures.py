@@ -1,9 +1,12 @@
 """What became of a request: an answer that refuses, or none; each as the error that says whether the mail was sent."""
 
+import datetime
+import email.utils
 import http.client
 import re
 import socket
 import ssl
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 
@@ -19,13 +22,14 @@ from postroom import (
     Outcome,
     Rule,
     Symptom,
+    whole_number,
 )
 from postroom_http import rules as general
 from postroom_http.answer import STAGE, Answer
 from postroom_http.proxies import Proxy
-from postroom_http.retry_after import seconds
 from postroom_http.rules import NOT_THE_API, AnswerRule
 
+_DIGITS = 9  # of the longest wait, in seconds
 RAISED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a request by `requests` raises. Some of urllib3's come through as they are."""
 
@@ -181,6 +185,25 @@ def _refusal(error: BaseException) -> str | None:
     """Return a proxy's own words, which http.client and PySocks have in the text of their exceptions only."""
     said = str(error)
     return said if _TUNNEL.match(said) or type(error).__module__ == "socks" else None
+
+
+def seconds(value: str | None) -> float | None:
+    """Return how long a `Retry-After` (RFC 9110 section 10.2.3) asks to wait; None if it is no number and no date.
+
+    None as well for more than thirty years, which nobody means.
+    """
+    if value is None or not value.isascii():
+        return None
+    if (number := whole_number(value, _DIGITS)) is not None:
+        return float(number)
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        if until.tzinfo is None:  # one of the three forms names no zone; all are in GMT (RFC 9110 section 5.6.7)
+            until = until.replace(tzinfo=datetime.UTC)
+        left = max(0.0, until.timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+    return left if left < 10**_DIGITS else None
 
 
 def _in_tunnel(error: BaseException) -> bool:

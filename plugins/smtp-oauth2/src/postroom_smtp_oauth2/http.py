@@ -16,10 +16,8 @@ import requests
 
 from postroom import Concealer, MailAuthError, MailRateLimitError, MailSendError, MailUnavailableError
 from postroom_http import failures, proxies
-from postroom_http.connection import PunctualAdapter
-from postroom_http.deadline import end_at
+from postroom_http.connection import PunctualAdapter, end_at
 from postroom_http.failures import Peer
-from postroom_http.retry_after import seconds
 from postroom_smtp_oauth2 import aadsts
 
 STAGE = "token"
@@ -123,7 +121,7 @@ class TokenHttp:
                 stage=STAGE,
                 code=status,
                 transient=True,
-                retry_after=seconds(response.headers.get("Retry-After")),
+                retry_after=failures.seconds(response.headers.get("Retry-After")),
             )
         if fields is None and 200 <= status < 300:
             return MailUnavailableError(

@@ -22,7 +22,8 @@ from postroom import (
     Outcome,
     Receipt,
 )
-from postroom_http.connection import PunctualAdapter, end_at
+from postroom_http.connection import PunctualAdapter
+from postroom_http.wire import end_at
 
 _log = logging.getLogger("pigeon_post")
 

@@ -15,13 +15,15 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.auth import AuthBase
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from postroom import Concealer, MailConnectionError, MailSendError, Secret, Step
-from postroom_http import connection, failures, proxies, way
+from postroom_http import failures, proxies, way
 from postroom_http.answer import STAGE, Answer
+from postroom_http.connection import PunctualAdapter
+from postroom_http.request import Body, KeyAuth
 from postroom_http.settings import HttpSettings
+from postroom_http.wire import end_at
 
 _CONNECT = 10.0  # seconds
 _READ = 30.0  # seconds
@@ -29,7 +31,6 @@ _READ = 30.0  # seconds
 # word, and a request that is written into such a connection ends as unknown.
 _SESSION = 50.0
 _POOL = 32  # connections that are kept; more threads than that open further ones
-_BLOCK = 65_536  # octets of a body that are written within one time-out
 _LARGEST = 1_048_576  # octets of an answer that are read
 
 
@@ -53,7 +54,7 @@ class HttpClient:
     ) -> None:
         self._settings = settings
         self._key: Secret = getattr(settings, key)
-        self._auth = _KeyAuth(self._key, header, scheme)
+        self._auth = KeyAuth(self._key, header, scheme)
         self._url = settings.api_url.rstrip("/")
         self.peer = failures.Peer(urlsplit(self._url).netloc, Concealer(self._key))
         self._started = time.monotonic()
@@ -92,7 +93,7 @@ class HttpClient:
         Raises:
             MailSendError: No answer came. `NOT_SENT` as long as a part of the request was still here, else `UNKNOWN`.
         """
-        body = _Body(json.dumps(payload).encode(), leaving)
+        body = Body(json.dumps(payload).encode(), leaving)
         del payload  # an error that leaves from here on has no text of a mail in its traceback
         return self._exchange("POST", path, {"Content-Type": "application/json", **(headers or {})}, body, if_lost)
 
@@ -127,14 +128,14 @@ class HttpClient:
         method: str,
         path: str,
         headers: Mapping[str, str] | None = None,
-        body: "_Body | None" = None,
+        body: Body | None = None,
         if_lost: failures.Lost | None = None,
         *,
         stage: str = STAGE,
     ) -> Answer:
         seconds, until = self._settings.timeout, time.monotonic() + self._settings.deadline
         timeout = (seconds, seconds) if seconds is not None else (_CONNECT, _READ)
-        connection.end_at(until)
+        end_at(until)
         session = self._current()
         proxy = proxies.between(self._url, session.proxies)
         if proxy is not None:
@@ -166,7 +167,7 @@ class HttpClient:
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
 
-    def _too_early(self, answer: Answer, body: "_Body | None") -> MailSendError | None:
+    def _too_early(self, answer: Answer, body: Body | None) -> MailSendError | None:
         """Return the error for an acceptance that was there before the whole request had left: it is of another one."""
         if body is None or body.left or not 200 <= answer.status < 300:
             return None
@@ -199,43 +200,8 @@ class HttpClient:
         session.headers.update(
             {"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "identity"}
         )
-        session.mount(self._url, connection.PunctualAdapter(pool_maxsize=_POOL))
+        session.mount(self._url, PunctualAdapter(pool_maxsize=_POOL))
         return session
-
-
-class _KeyAuth(AuthBase):
-    """Puts the key on a request, where nothing of the environment replaces it."""
-
-    def __init__(self, key: Secret, header: str, scheme: str) -> None:
-        self._key = key
-        self._header = header
-        self._scheme = scheme
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers[self._header] = f"{self._scheme} {self._key.reveal()}".strip()
-        return request
-
-
-class _Body:
-    """A request's body that knows whether all of it has been handed to the connection.
-
-    Until then no server can have taken the request: it waits for as many octets as Content-Length says.
-    """
-
-    def __init__(self, data: bytes, leaving: Callable[[], None] | None) -> None:
-        self.left = False
-        self._data = data
-        self._leaving = leaving
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[bytes]:
-        for start in range(0, len(self._data), _BLOCK):
-            if self._leaving is not None and start + _BLOCK >= len(self._data):
-                self._leaving()
-            yield self._data[start : start + _BLOCK]
-        self.left = True  # whoever asks for more has handed over the last block
 
 
 def _pieces(raw: urllib3.HTTPResponse, until: float) -> Iterator[bytes]:

@@ -4,17 +4,13 @@
 whole of it, and takes any interim answer but 100 (RFC 9110 section 15.2) for the final one.
 """
 
-import contextlib
 import errno
 import functools
-import http.client
-import io
 import queue
 import socket
 import ssl
 import time
 from collections import deque
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
@@ -24,27 +20,11 @@ from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameReso
 from urllib3.util.wait import wait_for_read
 
 from postroom import dial
+from postroom_http.wire import Response, left
 
-_INTERIM = 20  # interim answers that are read over; servers send one or two
 _INTERIM_LINE = b"HTTP/1.1 1"
 _BLOCK = 65_536  # octets of an early answer that are read at once
 _NOTHING = (BlockingIOError, ssl.SSLWantReadError, TimeoutError)  # the last one is eventlet's
-
-# When the request that this thread, or greenlet, makes must be over. Each request sets it anew: nothing that comes from
-# outside between two lines can leave an old one behind.
-_until: ContextVar[float] = ContextVar("until")
-
-
-def end_at(moment: float) -> None:
-    """Let all waiting for the network, in requests from here on, end at a moment on the clock of `time.monotonic`."""
-    _until.set(moment)
-
-
-def _left() -> float:
-    left = _until.get() - time.monotonic()
-    if left <= 0:  # zero would make a socket non-blocking
-        raise TimeoutError("timed out")
-    return left
 
 
 class PunctualAdapter(HTTPAdapter):
@@ -98,65 +78,6 @@ class _Stack:
         return len(self._kept)
 
 
-class _Input(io.RawIOBase):
-    """What comes on a socket, each read within its time-out and the deadline."""
-
-    def __init__(self, sock: socket.socket, early: bytes) -> None:
-        self.sock = sock
-        self.over = False
-        self._early = early
-        self._octets = sock.makefile("rb", buffering=0)
-        self._seconds = sock.gettimeout()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._early:
-            size = min(len(buffer), len(self._early))
-            buffer[:size], self._early = self._early[:size], self._early[size:]
-            return size
-        if self.over:
-            return 0
-        left = _left()
-        self.sock.settimeout(left if self._seconds is None else min(left, self._seconds))
-        return self._octets.readinto(buffer)
-
-    def close(self) -> None:
-        super().close()
-        self._octets.close()
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Return what `http.client` reads an answer from."""
-        return _Reader(self)
-
-
-class _Reader(io.BufferedReader):
-    raw: _Input
-
-    def close(self) -> None:
-        """Close it. A socket on which more has come than the answer is shut, so no pool takes it for a good one."""
-        if not self.closed:
-            self.raw.over = True
-            if self.peek(1):
-                with contextlib.suppress(OSError):
-                    self.raw.sock.shutdown(socket.SHUT_RDWR)
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: Any, *args: Any, early: bytes = b"", **options: Any) -> None:
-        super().__init__(_Input(sock, early), *args, **options)  # type: ignore[arg-type]  # it needs makefile() only
-
-    def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(_INTERIM + 1):
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if status >= 200:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-        raise http.client.HTTPException(f"more than {_INTERIM} interim answers")
-
-
 def _is_final(said: bytes) -> bool:
     """Return True if there is more than interim answers in what a server has said."""
     while said.startswith(_INTERIM_LINE) and b"\r\n\r\n" in said:
@@ -177,10 +98,10 @@ class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[mi
         pending = getattr(self.sock, "pending", None)  # what TLS has read, the system does not know of
         return super().is_connected and not self._stopped and not (pending and pending())
 
-    def response_class(self, *args: Any, **options: Any) -> _Response:
+    def response_class(self, *args: Any, **options: Any) -> Response:
         """Return what reads an answer."""
         early, self._early = self._early, b""
-        return _Response(*args, early=early, **options)
+        return Response(*args, early=early, **options)
 
     def connect(self) -> None:
         self._early, self._asking, self._stopped = b"", False, False
@@ -254,4 +175,4 @@ class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[mi
         return time.monotonic() + self._seconds()
 
     def _seconds(self) -> float:
-        return min(_left(), float(self.timeout))
+        return min(left(), float(self.timeout))

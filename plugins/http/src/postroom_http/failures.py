@@ -32,7 +32,6 @@ from postroom_http.rules import NOT_THE_API, AnswerRule
 _DIGITS = 9  # of the longest wait, in seconds
 RAISED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a request by `requests` raises. Some of urllib3's come through as they are."""
-
 _TEXT_LIMIT = 200  # characters of a service's own words
 _LOOKED_AT = 10_000  # characters of them among which these are: blanks are left out
 _GENERAL = general.rules()
@@ -95,7 +94,9 @@ def from_answer(
         retry_after: Seconds to wait; None takes them from the header Retry-After, if it is there.
     """
     reason = f"{peer.host} answered {answer.status}: {peer.conceal(said) or NOT_THE_API}"
-    rule = _find((*rules, *_GENERAL), Symptom(text=reason, stage=answer.stage, code=answer.status))
+    symptom = Symptom(text=reason, stage=answer.stage, code=answer.status)
+    # One of the general ones matches.
+    rule = next(each for each in (*rules, *_GENERAL) if isinstance(each, AnswerRule) and each.matches(symptom))
     open_ = if_lost if rule.outcome is Outcome.UNKNOWN else None
     return rule.kind(
         reason,
@@ -107,11 +108,6 @@ def from_answer(
         outcome=Outcome.UNKNOWN if open_ else Outcome.NOT_SENT,
         safe_to_retry=open_ is not None and open_.safe_to_retry,
     )
-
-
-def _find(among: Iterable[Rule], symptom: Symptom) -> AnswerRule:
-    """Return the first rule for an answer that matches. One of the general ones does."""
-    return next(rule for rule in among if isinstance(rule, AnswerRule) and rule.matches(symptom))
 
 
 def from_exception(

@@ -20,7 +20,10 @@ class HttpSettings(SenderSettings):
     """Where the API is and how long to wait for it. A provider adds its key, and its own `api_url` as the default."""
 
     api_url: str = attrs.field(metadata=setting("address of the API"))
-    deadline: float = attrs.field(default=60.0, metadata=setting("seconds that a whole request may take"))
+    deadline: float = attrs.field(
+        default=60.0,
+        metadata=setting("seconds that a whole request may take, but for looking up a name"),
+    )
     ca_file: str | None = attrs.field(
         default=None, metadata=setting("PEM file with the CAs to trust, instead of the usual ones")
     )

@@ -16,8 +16,9 @@ import requests
 
 from postroom import Concealer, MailAuthError, MailRateLimitError, MailSendError, MailUnavailableError
 from postroom_http import failures, proxies
-from postroom_http.connection import PunctualAdapter, end_at
+from postroom_http.connection import PunctualAdapter
 from postroom_http.failures import Peer
+from postroom_http.wire import end_at
 from postroom_smtp_oauth2 import aadsts
 
 STAGE = "token"

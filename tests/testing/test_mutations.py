@@ -76,9 +76,9 @@ MUTATIONS = [
     sender("logs the body", "test_nothing_is_logged_of_a_body", _ASK, '        _log.debug("%s", to_payload(message))\n' + _ASK),
     sender("has an error that cannot cross a queue", "test_the_error_crosses_a_queue[rejected]", "raise MailRejectedError(said, code=status)", 'raise type("Local", (MailRejectedError,), {})(said, code=status)'),
     # Time
-    sender("has no time-out", "test_the_sender_comes_back[silent]", "timeout=settings.timeout or 30,", "timeout=None,", says="pass the time-outs of the settings"),
+    sender("has no time-out", "test_the_sender_comes_back[silent]", "        end_at(until)\n", '        settings = type(settings)(api_key=settings.api_key, api_url=settings.api_url, timeout=900.0)\n', says="pass the time-outs of the settings"),
     sender("waits for ever for a head that drips", "test_the_sender_comes_back[answered slowly from the first octet]", "                self._session.mount(self._settings.api_url, PunctualAdapter())\n", "", says="pass the time-outs of the settings"),
-    sender("ignores the deadline", "test_the_sender_comes_back[dripping]", "if time.monotonic() > until:", "if until == 0:"),
+    sender("ignores the deadline", "test_the_sender_comes_back[dripping]", "until = time.monotonic() + settings.deadline", 'until = float("inf")'),
     # Whose answer it is
     sender("takes an interim answer for the verdict", "test_an_interim_answer_is_no_verdict", "                self._session.mount(self._settings.api_url, PunctualAdapter())\n", ""),
     sender("uses a connection again that has input", "test_a_surplus_answer_is_no_verdict", "_log = logging", "import urllib3.util.connection, urllib3.connectionpool  # noqa: E401, E402\nurllib3.connectionpool.is_connection_dropped = lambda _: False\nPunctualAdapter = requests.adapters.HTTPAdapter\n_log = logging", says="look whether the connection has input"),

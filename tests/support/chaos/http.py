@@ -1,8 +1,6 @@
 """Services with an HTTP API that fail at random moments, and know which messages they have taken."""
 
-import random
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -10,9 +8,6 @@ import attrs
 from chaos.faults import Faults, Table
 from postroom_testing.http import Close, Drip, HttpServer, Raw, Reply, Request, Reset, Silence, Step, Truncate
 
-# An answer 1xx before the final one, and a second answer behind it. False until the client reads over the first and
-# drops a connection with the second: without that, the next mail gets an answer that is not its own.
-CROOKED = False
 _GARBAGE = (b"\x15\x03\x01\x00\x02\x02\x46", b"hello\r\n\r\n", b"HTTP/1.1 2000 what\r\n\r\n", b"HTTP/9 \xff\r\n")
 _FAILED = (500, 502, 504)  # leave open whether the message was taken; 503 says that it was not
 
@@ -45,7 +40,7 @@ _BEFORE: Table[Step] = {
 def _after(reply: Reply) -> Table[Step]:
     """Return what happens to the answer when the message is taken."""
     size = len(reply.encode())
-    faults: dict[str, Callable[[random.Random], Step]] = {
+    return {
         "closed, taken": lambda _: Close(),
         "reset, taken": lambda _: Reset(),
         "silent, taken": lambda _: Silence(),
@@ -54,11 +49,9 @@ def _after(reply: Reply) -> Table[Step]:
         "cut": lambda dice: Truncate(reply, dice.randrange(1, size)),
         "dripped": lambda _: Drip(reply, 0.02),
         "closed behind": lambda _: Close(reply),
+        "1xx before": lambda _: _Hinted(reply.status, reply.body, reply.headers),
+        "second answer behind": lambda _: _Doubled(reply.status, reply.body, reply.headers),
     }
-    if CROOKED:
-        faults["1xx before"] = lambda _: _Hinted(reply.status, reply.body, reply.headers)
-        faults["second answer behind"] = lambda _: _Doubled(reply.status, reply.body, reply.headers)
-    return faults
 
 
 class _ChaosApi(HttpServer):

@@ -117,11 +117,13 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections. A later request opens new ones."""
-        while self._sessions:
-            with contextlib.suppress(KeyError):  # another thread was faster
-                (process, _), session = self._sessions.popitem()
-                if process == os.getpid():
-                    session.close()
+        for key in list(self._sessions):
+            self._drop(key)
+
+    def _drop(self, key: tuple[int, int]) -> None:
+        session = self._sessions.pop(key, None)  # None if another thread was faster
+        if session is not None and key[0] == os.getpid():  # a parent's connections are its own
+            session.close()
 
     def _exchange(
         self,
@@ -160,9 +162,7 @@ class HttpClient:
             left = None if body is None else body.left
             failure = failures.from_exception(error, self.peer, if_lost, left=left, stage=stage, proxy=proxy)
         except BaseException:
-            # From outside, in the midst of whatever: nobody knows what state the connections are in. They are not even
-            # closed, since a lock may be shut, and go with the last request that has one.
-            self._sessions.clear()
+            self.close()  # from outside, in the midst of whatever: nobody knows what state the connections are in
             raise
         # Raised outside, so that it has no context: the exceptions of requests hold the request, and the key in it.
         raise failure
@@ -182,11 +182,10 @@ class HttpClient:
         key = (os.getpid(), int((time.monotonic() - self._started) / _SESSION))
         session = self._sessions.get(key)
         if session is None:
-            # setdefault is atomic, so threads that come at once get the same one. Old ones are not closed, since a
-            # thread may be about to use one: their connections go with them.
+            # setdefault is atomic, so threads that come at once get the same one. A thread that has an old one goes on.
             session = self._sessions.setdefault(key, self._open())
             for old in self._sessions.keys() - {key}:
-                self._sessions.pop(old, None)
+                self._drop(old)
         return session
 
     def _open(self) -> requests.Session:

@@ -4,6 +4,7 @@
 whole of it, and takes any interim answer but 100 (RFC 9110 section 15.2) for the final one.
 """
 
+import contextlib
 import errno
 import functools
 import queue
@@ -41,6 +42,15 @@ class PunctualAdapter(HTTPAdapter):
         _make_punctual(manager)
         return manager
 
+    def close(self) -> None:
+        """Close the connections that nobody uses now. One that is in use is closed when its request is over."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  urllib3's container refuses to be iterated
+                pool = manager.pools.get(key)
+                if pool is not None:  # another thread was faster
+                    pool.pool.shut()
+        super().close()
+
 
 def _make_punctual(manager: PoolManager) -> None:
     pools = manager.pool_classes_by_scheme
@@ -62,8 +72,13 @@ class _Stack:
     def __init__(self, maxsize: int) -> None:
         self._size = maxsize
         self._kept: deque[Any] = deque()
+        self._shut = False
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if self._shut:
+            if item is not None:
+                item.close()
+            return
         if len(self._kept) >= self._size:
             raise queue.Full
         self._kept.append(item)
@@ -73,6 +88,13 @@ class _Stack:
             return self._kept.pop()
         except IndexError:
             raise queue.Empty from None
+
+    def shut(self) -> None:
+        """Close what is kept, and whatever comes back."""
+        self._shut = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.put(self.get())
 
     def qsize(self) -> int:
         return len(self._kept)
@@ -121,6 +143,8 @@ class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[mi
             raise ConnectTimeoutError(self, f"Connection to {self.host} timed out") from error
         except OSError as error:
             raise NewConnectionError(self, "Failed to establish a new connection") from error
+        # urllib3 closes it if there is no time left: it is the connection's from here on.
+        self.sock = sock
         sock.settimeout(self._seconds())
         return sock
 
@@ -175,4 +199,4 @@ class _Punctual(HTTPConnection if TYPE_CHECKING else object):  # type: ignore[mi
         return time.monotonic() + self._seconds()
 
     def _seconds(self) -> float:
-        return min(left(), float(self.timeout))
+        return left() if self.timeout is None else min(left(), float(self.timeout))

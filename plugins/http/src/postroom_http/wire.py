@@ -3,16 +3,18 @@
 import contextlib
 import http.client
 import io
+import math
 import socket
 import time
 from contextvars import ContextVar
 from typing import Any
 
+_LONGEST = 86_400.0  # seconds; a deadline is no longer, and no socket waits without end
 _INTERIM = 20  # interim answers that are read over; servers send one or two
 
 # When the request that this thread, or greenlet, makes must be over. Each request sets it anew: nothing that comes from
 # outside between two lines can leave an old one behind.
-_until: ContextVar[float] = ContextVar("until")
+_until: ContextVar[float] = ContextVar("until", default=math.inf)
 
 
 def end_at(moment: float) -> None:
@@ -26,7 +28,7 @@ def left() -> float:
     Raises:
         TimeoutError: It is over.
     """
-    seconds = _until.get() - time.monotonic()
+    seconds = min(_until.get() - time.monotonic(), _LONGEST)
     if seconds <= 0:  # zero would make a socket non-blocking
         raise TimeoutError("timed out")
     return seconds
@@ -69,12 +71,16 @@ class _Reader(io.BufferedReader):
 
     def close(self) -> None:
         """Close it. A socket on which more has come than the answer is shut, so no pool takes it for a good one."""
-        if not self.closed:
-            self.raw.over = True
-            if self.peek(1):
+        try:
+            if not self.closed and self._has_more():
                 with contextlib.suppress(OSError):
                     self.raw.sock.shutdown(socket.SHUT_RDWR)
-        super().close()
+        finally:
+            super().close()
+
+    def _has_more(self) -> bool:
+        self.raw.over = True  # what is not here is not waited for
+        return bool(self.peek(1))
 
 
 class Response(http.client.HTTPResponse):

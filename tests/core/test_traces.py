@@ -140,8 +140,28 @@ def test_a_generator_that_waits_to_go_on_is_left_alone() -> None:
         yield "more"
 
     made: Any = results()
-    forget_locals(next(made))
+    error = next(made)
+    forget_locals(error)
+    with pytest.raises(MailRejectedError):
+        raise error  # so that its traceback has further frames
+    forget_locals(error)
     assert next(made) == "more"
+
+
+def test_a_generator_that_has_failed_keeps_nothing() -> None:
+    """It does not go on."""
+
+    def _login() -> Iterator[str]:
+        password = PASSWORD
+        yield "connected"
+        raise MailRejectedError(str(len(password)))
+
+    made = _login()
+    next(made)
+    with pytest.raises(MailRejectedError) as caught:
+        next(made)
+    forget_locals(caught.value)
+    assert_silent(caught.value)
 
 
 def test_a_circle_of_causes_ends() -> None:

@@ -7,7 +7,7 @@ that it uses, hold passwords, tokens and the text of mails: in a command, a requ
 import contextlib
 import inspect
 import sys
-from types import TracebackType
+from types import FrameType, TracebackType
 
 _CLEARS_ONLY_THE_FINISHED = sys.version_info >= (3, 13)  # before, to clear a generator that waits was to end it
 
@@ -31,6 +31,14 @@ def forget_locals(error: BaseException) -> None:
 def _clear(trace: TracebackType | None) -> None:
     while trace is not None:
         frame, trace = trace.tb_frame, trace.tb_next
-        if _CLEARS_ONLY_THE_FINISHED or not frame.f_code.co_flags & inspect.CO_GENERATOR:
+        if _CLEARS_ONLY_THE_FINISHED or not _waits(frame):
             with contextlib.suppress(RuntimeError):  # it is still running, or waits to go on
                 frame.clear()
+
+
+def _waits(frame: FrameType) -> bool:
+    """Return True if it is a generator's that has yielded, and may go on."""
+    import opcode  # noqa: PLC0415  only an error pays for it
+
+    code = frame.f_code
+    return bool(code.co_flags & inspect.CO_GENERATOR) and code.co_code[frame.f_lasti] == opcode.opmap["YIELD_VALUE"]

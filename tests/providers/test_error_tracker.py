@@ -75,6 +75,7 @@ def assert_silent(said: str) -> None:
 
 
 RESEND = {"MAIL_TYPE": "resend", "RESEND_API_KEY": f"re_{SECRET}"}
+SENDGRID = {"MAIL_TYPE": "sendgrid", "SENDGRID_API_KEY": f"SG.{SECRET}"}
 HTTP = {"refused": Reply(401, {"name": "x", "message": f"no such key: re_{SECRET}"}), "lost": Reset()}
 
 
@@ -84,6 +85,7 @@ def test_sentry_gets_no_secret_of_a_provider_with_http(step: str, call: str) -> 
     """Neither of a refused login, nor of an answer that is lost."""
     with HttpServer(HTTP[step]) as server:
         assert_silent(event(call, {**RESEND, "RESEND_API_URL": server.url}))
+        assert_silent(event(call, {**SENDGRID, "SENDGRID_API_URL": server.url}))
 
 
 @pytest.mark.parametrize("call", ["send", "look"])

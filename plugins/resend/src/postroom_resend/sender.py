@@ -1,8 +1,10 @@
 """The transport of `resend`: https://resend.com/docs/api-reference."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+
+import attrs
 
 from postroom import Address, Leaving, MailError, MailMessage, MailRejectedError, Receipt, Step
 from postroom_http import fields
@@ -74,23 +76,41 @@ class ResendSender:
 
     def _steps(self, sender: Address | None) -> Iterator[Step]:
         """Yield `key` and `sender`, both by the list of domains."""
-        answer = self._client.get("/domains?limit=100", stage="key")
-        if answer.status == 401 and answers.error_name(answer) == "restricted_api_key":
+        domains = self._domains()
+        if domains is None:
             yield Step("key", "Resend knows the key, which may send and nothing else", {"access": "sending"})
             yield _not_checked(sender, "the key may send and nothing else, so the sender's domain is not checked")
             return
+        yield Step("key", "Resend knows the key, which may do everything", {"access": "full"})
+        if sender is None:
+            yield _not_checked(sender, "no sender is configured, so no domain is checked")
+        elif sender.domain not in domains.statuses and domains.more:
+            yield _not_checked(sender, "there are more domains than on one page, so the sender's is not checked")
+        else:
+            yield _domain(sender.domain, domains.statuses.get(sender.domain, "not there"))
+
+    def _domains(self) -> "_Domains | None":
+        """Return the domains of the account; None if the key may not see them.
+
+        What Resend says is read here, and not between two steps: it may quote the key, and an error tracker sees the
+        variables of a generator.
+        """
+        answer = self._client.get("/domains?limit=100", stage="key")
+        if answer.status == 401 and answers.error_name(answer) == "restricted_api_key":
+            return None
         said = answer.json()
         if answer.status != 200 or not isinstance(said, dict) or not isinstance(said.get("data"), list):
             raise answers.explain(answer, self._client.peer, None)
-        yield Step("key", "Resend knows the key, which may do everything", {"access": "full"})
         known = [each for each in said["data"] if isinstance(each, dict)]
-        statuses = {str(each.get("name")): each.get("status") for each in known}
-        if sender is None:
-            yield _not_checked(sender, "no sender is configured, so no domain is checked")
-        elif sender.domain not in statuses and said.get("has_more"):
-            yield _not_checked(sender, "there are more domains than on one page, so the sender's is not checked")
-        else:
-            yield _domain(sender.domain, statuses.get(sender.domain, "not there"))
+        return _Domains({str(each.get("name")): each.get("status") for each in known}, bool(said.get("has_more")))
+
+
+@attrs.frozen
+class _Domains:
+    """The first page of an account's domains."""
+
+    statuses: Mapping[str, object]
+    more: bool
 
 
 def _domain(domain: str, status: object) -> Step:

@@ -15,7 +15,8 @@ def check_contract(folder: Path, wheel: Wheel, site: Path) -> None:
     with zipfile.ZipFile(wheel.path) as archive:
         archive.extractall(site)
     said = _run(folder, site, "pytest", "-p", "no:cacheprovider")
-    assert re.search(r"=+ \d{3} passed in [\d.]+s.* =+$", said), said[-2000:]
+    # What only a service with an HTTP API can do is not asked of one for SMTP.
+    assert re.search(r"=+ \d{3} passed(?:, \d skipped)? in [\d.]+s.* =+$", said), said[-2000:]
 
 
 def check_code(folder: Path) -> None:

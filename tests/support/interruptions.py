@@ -31,13 +31,15 @@ class Interruption:
     packages: tuple[str, ...]
     """Their folders."""
     lines: int = 0
+    _before: Any = attrs.field(init=False, default=None)
 
     def __enter__(self) -> Self:
+        self._before = sys.gettrace()  # coverage's
         sys.settrace(self._call)
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
+        sys.settrace(self._before)
 
     def _call(self, frame: FrameType, event: str, _: Any) -> Any:
         return self._line if frame.f_code.co_filename.startswith(self.packages) else None
